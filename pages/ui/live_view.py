@@ -1,0 +1,153 @@
+"""The live view of one or several runs: polled from the run's folder while anything is at work, still afterwards."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui.errors import show_error
+from pages.ui.live_charts import SCORE_WORDS, Curve, batch_chart, score_chart
+from pages.ui.run_status import best_words, metric_words, show_notes, status_badge, status_line, stop_or_resume
+from pages.ui.steady import load_library, show_live
+from pages.ui.words import duration, figure, plain
+from skin_core.errors import RunError
+from skin_core.services import runs
+from skin_core.services.runs import RunView
+
+EVERY_SECONDS = 1.5
+_MOST_LINES = 6
+
+
+def live_view(run_ids: list[str]) -> None:
+    """Shows these runs and keeps them moving while one of them is at work.
+
+    The polling ends by itself: when nothing is live any more, the page is drawn once more without it.
+    """
+    found = _views(run_ids)
+    live = any(run.at_work for run in found)
+    load_library()
+    st.fragment(_view, run_every=EVERY_SECONDS if live else None)(run_ids, live)
+
+
+def _view(run_ids: list[str], was_live: bool) -> None:
+    found = _views(run_ids)
+    if was_live and not any(run.at_work for run in found):
+        st.rerun()
+    if not found:
+        return
+    if len(found) == 1:
+        _one(found[0])
+    else:
+        _several(found)
+    _charts(found)
+
+
+def _views(run_ids: list[str]) -> list[RunView]:
+    found = []
+    for run_id in run_ids[:_MOST_LINES]:
+        try:
+            found.append(runs.get_run(run_id))
+        except RunError as error:
+            show_error(error)
+    return found
+
+
+def _one(run: RunView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(run.title), anchor=False, width="content")
+        status_badge(run)
+        st.space("stretch")
+        stop_or_resume(run)
+        if run.status == "finished":
+            st.page_link(
+                "pages/4_Runs.py",
+                label="Publish it" if not run.bundles else "See it on the Runs page",
+                icon=":material/publish:",
+                query_params={"run": run.run_id},
+            )
+    status_line(run)
+    show_notes(run)
+    history = runs.epoch_history(run.run_id)
+    pace = history["images_per_second"].dropna()
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Epoch", f"{run.epoch} of {run.epochs}", width="content")
+        st.metric(
+            f"Best {metric_words(run.config.monitor)}",
+            figure(run.best.get(run.config.monitor)) if run.best_epoch else "not yet",
+            width="content",
+            help=f"{best_words(run).capitalize()}; these weights are kept.",
+        )
+        if run.config.monitor != "val_auc":
+            st.metric("AUC there", figure(run.best.get("val_auc")) if run.best_epoch else "not yet", width="content")
+        st.metric("Images a second", f"{pace.iloc[-1]:,.0f}" if len(pace) else "not yet", width="content")
+        left = _seconds_left(run, history)
+        if left is not None:
+            st.metric(
+                "Time left", duration(left), width="content", help="All epochs left, at the pace of the last ones."
+            )
+
+
+def _several(found: list[RunView]) -> None:
+    for run in found:
+        with st.container(border=True):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{plain(run.title)}**", width="content")
+                status_badge(run)
+                st.caption(f"epoch {run.epoch} of {run.epochs}; {best_words(run)}", width="content")
+                st.space("stretch")
+                stop_or_resume(run)
+            if run.at_work or run.error:
+                status_line(run)
+
+
+def _charts(found: list[RunView]) -> None:
+    names = _names(found)
+    curves = [
+        Curve(name, runs.epoch_history(run.run_id), run.best_epoch, run.epochs)
+        for name, run in zip(names, found, strict=True)
+    ]
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Loss**", width="content")
+    with right:
+        score = st.segmented_control(
+            "Figure",
+            list(SCORE_WORDS),
+            default="auc",
+            format_func=SCORE_WORDS.__getitem__,
+            key="live_score",
+            label_visibility="collapsed",
+            required=True,
+        )
+    with left:
+        show_live(score_chart(curves, "loss"), "loss", "Loss over epochs, train and validation")
+    with right:
+        show_live(score_chart(curves, score), "scores", f"{SCORE_WORDS[score]} over epochs, train and validation")
+    st.caption(
+        "Validation is the solid line, training the dashed one; the ring marks the epoch whose weights are kept. "
+        "The endpoint is malignant or premalignant."
+    )
+    with st.expander("Loss of single batches", icon=":material/show_chart:"):
+        show_live(
+            batch_chart([(name, runs.batch_history(run.run_id)) for name, run in zip(names, found, strict=True)]),
+            "batches",
+            "Loss of single batches over steps",
+        )
+    with st.expander("Log", icon=":material/receipt_long:"):
+        for name, run in zip(names, found, strict=True):
+            if len(found) > 1:
+                st.markdown(f"**{plain(name)}**")
+            st.code(runs.log_tail(run.run_id) or "Nothing was logged yet.", language=None, wrap_lines=True)
+
+
+def _names(found: list[RunView]) -> list[str]:
+    """Titles, told apart by the end of the id where two are the same."""
+    titles = [run.title for run in found]
+    return [run.title if titles.count(run.title) == 1 else f"{run.title} ({run.run_id[-4:]})" for run in found]
+
+
+def _seconds_left(run: RunView, history) -> float | None:
+    """Time for the epochs that are left, at the pace of the last three; None before there is one or when at rest."""
+    seconds = history["seconds"].dropna()
+    if run.status not in ("running", "stopping") or seconds.empty or run.epoch >= run.epochs:
+        return None
+    return float(seconds.tail(3).mean()) * (run.epochs - run.epoch)

@@ -1,0 +1,106 @@
+"""Two runs side by side: what differs in their settings, and what came of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.figures import show
+from pages.ui.live_charts import Curve, score_chart
+from pages.ui.run_detail import in_words
+from pages.ui.run_figures import confusion_chart, distribution_chart
+from pages.ui.run_status import metric_words, status_badge
+from pages.ui.words import figure, plain
+from skin_core.services import results, runs
+from skin_core.services.runs import RunView
+
+_FIGURES = ("val_balanced_accuracy", "val_auc", "val_malignancy_auc", "val_accuracy", "val_loss")
+_NOT_A_SETTING = ("title",)
+
+
+def compare(first: RunView, second: RunView) -> None:
+    """Figures, settings that differ, curves laid over each other, and the tables beside each other."""
+    names = [first.title, second.title]
+    if names[0] == names[1]:
+        names = [f"{run.title} ({run.run_id[-4:]})" for run in (first, second)]
+    pair = list(zip(names, (first, second), strict=True))
+    for column, (name, run) in zip(st.columns(2, gap="large"), pair, strict=True):
+        with column:
+            st.subheader(plain(name), anchor=False)
+            status_badge(run)
+    st.markdown("**Best epoch, on validation**")
+    st.dataframe(figures(pair), hide_index=True, key="compare_figures")
+    st.markdown("**Settings that differ**")
+    differing = differences(pair)
+    if differing.empty:
+        st.caption("None: the two runs were asked to do the same.")
+    else:
+        st.dataframe(differing, hide_index=True, key="compare_settings")
+    curves = [Curve(name, runs.epoch_history(run.run_id), run.best_epoch, run.epochs) for name, run in pair]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Loss**")
+        show(score_chart(curves, "loss"), key="compare_loss", tools=True)
+    with right:
+        st.markdown("**AUC**")
+        show(score_chart(curves, "auc"), key="compare_auc", tools=True)
+    found = [results.results_of(run.run_id) for _, run in pair]
+    _beside(names, "Classes before and after balancing", [each.distribution for each in found], _distribution)
+    _beside(names, "Confusion matrix, on validation", [each.confusion for each in found], _confusion)
+    _beside(names, "Classification report, on validation", [each.report for each in found], _report)
+
+
+def _beside(names: list[str], heading: str, tables: list[pd.DataFrame | None], draw) -> None:
+    """One part of both runs in a row, so that each stands at the other's height."""
+    st.markdown(f"**{heading}**")
+    for number, (column, name, table) in enumerate(zip(st.columns(2, gap="large"), names, tables, strict=True)):
+        with column:
+            st.caption(plain(name))
+            if table is None:
+                st.info("Not written yet: it comes when the run ends or is stopped.", icon=":material/hourglass_empty:")
+            else:
+                draw(table, number)
+
+
+def _distribution(table: pd.DataFrame, number: int) -> None:
+    show(distribution_chart(table), key=f"compare_distribution_{number}")
+
+
+def _confusion(table: pd.DataFrame, number: int) -> None:
+    show(confusion_chart(table), key=f"compare_confusion_{number}")
+
+
+def _report(table: pd.DataFrame, number: int) -> None:
+    st.dataframe(in_words(table), height="content", key=f"compare_report_{number}")
+
+
+def figures(pair: list[tuple[str, RunView]]) -> pd.DataFrame:
+    """One row a figure, one column a run; an undefined one is said as a word."""
+    rows = []
+    for name in _FIGURES:
+        row = {"Figure": metric_words(name)}
+        row |= {title: figure(run.best.get(name)) if run.best_epoch else "no epoch yet" for title, run in pair}
+        rows.append(row)
+    rows.append({"Figure": "best epoch"} | {title: str(run.best_epoch or "none yet") for title, run in pair})
+    return pd.DataFrame(rows)
+
+
+def differences(pair: list[tuple[str, RunView]]) -> pd.DataFrame:
+    """One row a setting in which the two differ, nested ones told apart by a dot."""
+    flat = [_flat(run.config.model_dump(mode="json")) for _, run in pair]
+    rows = [
+        {"Setting": name.replace("_", " "), pair[0][0]: str(flat[0][name]), pair[1][0]: str(flat[1][name])}
+        for name in flat[0]
+        if name not in _NOT_A_SETTING and flat[0][name] != flat[1].get(name)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _flat(values: dict) -> dict:
+    flat: dict = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and name != "risk_levels":
+            flat |= {f"{name}.{inner}": item for inner, item in value.items()}
+        else:
+            flat[name] = value
+    return flat

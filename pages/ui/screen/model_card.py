@@ -1,0 +1,84 @@
+"""What the model is: its classes, its data, its figures with intervals, its limits and its licence; folded away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui.words import count, in_hundred, plain, with_interval
+from skin_core.services.screening import BundleInfo
+
+_METRICS = {
+    "malignancy_auc": "AUC, malignant or premalignant",
+    "melanoma_auc": "AUC, melanoma",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "ece": "Calibration error (ECE, lower is better)",
+}
+
+
+def show_model_card(info: BundleInfo) -> None:
+    """A folded card; Markdown tables, so that no table widget is loaded for it."""
+    with st.expander("About this model", icon=":material/info:"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown(f"**{plain(info.title)}**")
+            st.markdown(_data(info))
+            st.markdown(_classes(info))
+        with right:
+            st.markdown("**How well it does**")
+            st.markdown(_figures(info))
+            st.markdown("**Limits**")
+            st.markdown(_limits(info))
+            st.caption(f"Licence: {plain(info.data.licence or 'not stated')}")
+
+
+def _data(info: BundleInfo) -> str:
+    data = info.data
+    return (
+        f"{plain(info.family_title or info.family)}, input {info.image_size} × {info.image_size} pixels. Trained on "
+        f"{count(data.n_train, 'image')} of {plain(data.name)} ({plain(data.kind)})."
+    )
+
+
+def _classes(info: BundleInfo) -> str:
+    rows = "\n".join(
+        f"| {_cell(entry.title)} | {entry.risk_level or 'not known'} | {entry.n_train:,} |" for entry in info.classes
+    )
+    return f"| Class | Risk level | Training images |\n| --- | --- | ---: |\n{rows}"
+
+
+def _figures(info: BundleInfo) -> str:
+    measured = info.test or info.validation
+    if measured is None or not measured.metrics:
+        return "Not measured yet: evaluate the run on its test split on the Runs page."
+    rows = "\n".join(
+        f"| {title} | {with_interval(measured.metrics[name].model_dump())} |"
+        for name, title in _METRICS.items()
+        if name in measured.metrics
+    )
+    where = (
+        "the locked test split" if measured.split == "test" else "the validation split, which also set the threshold"
+    )
+    return (
+        f"On {count(measured.n, 'image')} of {where}; 95 % intervals in brackets.\n\n"
+        f"| Figure | Value |\n| --- | --- |\n{rows}"
+    )
+
+
+def _limits(info: BundleInfo) -> str:
+    lines = []
+    if point := info.operating_point:
+        specificity = "undefined" if point.specificity is None else in_hundred(point.specificity)
+        lines.append(
+            f"At its threshold of {point.threshold:.3f} it caught {in_hundred(point.sensitivity)} malignant or "
+            f"premalignant lesions and left alone {specificity} benign ones "
+            f"({point.n_positive:,} and {point.n_negative:,} in validation)."
+        )
+    if info.unseen:
+        lines.append(f"It has never seen: {plain(', '.join(info.unseen))}.")
+    lines.append("Trained on few kinds of skin and cameras: on others its figures do not hold.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return plain(text).replace("|", "\\|")

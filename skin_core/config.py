@@ -1,0 +1,213 @@
+"""RunConfig: everything that is needed to repeat a run. The Train page's form and the command line are made from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from skin_core.errors import ConfigError
+
+RiskLevel = Literal["benign", "premalignant", "malignant"]
+
+# Columns of ISIC 2024 and HAM10000 that are the answer, or were made from it, or identify the lesion.
+ANSWER_COLUMNS = ("target", "label", "risk_level", "dx", "dx_type", "lesion_id", "tbp_lv_dnn_lesion_confidence")
+ANSWER_PREFIXES = ("iddx_", "mel_")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Augmentation(_Frozen):
+    """Random changes to training images; all off at 0 or False."""
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = Field("none", description="Mirror images at random")
+    rotation: float = Field(0.0, ge=0, le=0.5, description="Largest rotation, as a share of a full turn")
+    zoom: float = Field(0.0, ge=0, lt=1, description="Largest zoom in or out, as a share")
+    brightness: float = Field(0.0, ge=0, le=1, description="Largest change of brightness, as a share of the range")
+    contrast: float = Field(0.0, ge=0, lt=1, description="Largest change of contrast, as a share")
+    erasing: float = Field(
+        0.0, ge=0, le=1, description="Probability that a random rectangle is erased (RandomErasing, Cutout)"
+    )
+    mixup: float = Field(0.0, ge=0, le=2, description="MixUp alpha; 0 is off")
+    cutmix: float = Field(0.0, ge=0, le=2, description="CutMix alpha; 0 is off")
+
+    @property
+    def active(self) -> bool:
+        """Whether any change is on."""
+        return self != Augmentation()
+
+
+class RunConfig(_Frozen):
+    """A training run. Field order is form order; ``json_schema_extra={"folded": True}`` marks the rarely needed."""
+
+    # What
+    data: str = Field(description="Folder (or csv) of the data set")
+    family: str = Field(description="Model family")
+    title: str = Field("", max_length=120, description="A name for people")
+
+    # The usual choices
+    epochs: int = Field(10, ge=1, le=1000, description="Passes over the training split")
+    batch_size: int = Field(32, ge=1, le=1024, description="Images a step")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Adam's step size at the start")
+    image_size: int = Field(128, ge=32, le=1024, description="Side of the square input in pixels")
+    balance: Literal["none", "class_weights", "oversample", "undersample", "augment"] = Field(
+        "none", description="How class imbalance is met, within the training split only"
+    )
+    augmentation: Augmentation = Field(default_factory=Augmentation, description="Random changes to training images")
+    weights: str = Field(
+        "imagenet", description="Backbone weights: imagenet, random, or the path of a .weights.h5 file"
+    )
+    freeze_backbone: bool = Field(False, description="Train only the head; the backbone's features are computed once")
+    start_from: str = Field("", description="Run whose best weights to start from")
+
+    # Schedule
+    schedule: Literal["constant", "plateau", "cosine"] = Field("plateau", description="Learning rate over time")
+    plateau_patience: int = Field(
+        3, ge=1, description="Epochs without gain before the rate falls", json_schema_extra={"folded": True}
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0, lt=1, description="What the rate is multiplied with then", json_schema_extra={"folded": True}
+    )
+    min_learning_rate: float = Field(
+        1e-6, ge=0, description="The rate never falls below", json_schema_extra={"folded": True}
+    )
+    warmup_epochs: float = Field(
+        0.0, ge=0, description="Linear warm-up at the start (cosine)", json_schema_extra={"folded": True}
+    )
+    early_stopping: int = Field(0, ge=0, description="Stop after this many epochs without gain; 0 never stops early")
+    monitor: Literal["val_balanced_accuracy", "val_accuracy", "val_auc", "val_malignancy_auc", "val_loss"] = Field(
+        "val_balanced_accuracy", description="What decides the best epoch"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing", json_schema_extra={"folded": True})
+
+    # The data, told exactly
+    features: tuple[str, ...] = Field(
+        (), description="Columns beside the image (age, sex, site, ...)", json_schema_extra={"folded": True}
+    )
+    crop: Literal["squash", "crop", "pad"] = Field(
+        "squash", description="How a picture becomes square", json_schema_extra={"folded": True}
+    )
+    validation_fraction: float = Field(
+        0.15, gt=0, lt=1, description="Share of lesions for validation", json_schema_extra={"folded": True}
+    )
+    test_fraction: float = Field(
+        0.15, gt=0, lt=1, description="Share of lesions for the locked test split", json_schema_extra={"folded": True}
+    )
+    max_images: int = Field(
+        0, ge=0, description="Train on a stratified part of the set; 0 takes all", json_schema_extra={"folded": True}
+    )
+    clean: bool = Field(
+        True,
+        description="Leave out what the audit found: conflicts in training, leaks in a published test folder",
+        json_schema_extra={"folded": True},
+    )
+    allow_leaks: bool = Field(
+        False, description="Train although the split leaks (recorded with the run)", json_schema_extra={"folded": True}
+    )
+    risk_levels: dict[str, RiskLevel] = Field(
+        default_factory=dict,
+        description="Risk level of a class, where it differs from the mapping shown",
+        json_schema_extra={"folded": True},
+    )
+
+    lesion_ids_from: tuple[str, ...] = Field(
+        (),
+        description="Other data sets whose lesion ids are taken over where they hold the same picture",
+        json_schema_extra={"folded": True},
+    )
+
+    # Machinery
+    seed: int = Field(
+        42,
+        ge=0,
+        lt=2**31,
+        description="Seed of split, order, augmentation and initial weights",
+        json_schema_extra={"folded": True},
+    )
+    cached_views: int = Field(
+        4,
+        ge=1,
+        le=32,
+        description="Augmented views an image whose features are cached (frozen backbone)",
+        json_schema_extra={"folded": True},
+    )
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="Seconds between checkpoints within an epoch", json_schema_extra={"folded": True}
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "validation_fraction and test_fraction must leave something to train on; got "
+                f"{self.validation_fraction} + {self.test_fraction}"
+            )
+        for column in self.features:
+            if column in ANSWER_COLUMNS or column.startswith(ANSWER_PREFIXES):
+                raise ValueError(f"features must not hold '{column}': it gives the answer away")
+        return self
+
+    @classmethod
+    def parse(cls, values: dict) -> RunConfig:
+        """Validates, with one sentence for what is wrong.
+
+        Raises:
+            ConfigError: naming each field, what was expected and what came.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"]) or "configuration"
+        message = item["msg"].removeprefix("Value error, ")
+        got = "" if item["type"] in ("missing", "value_error", "extra_forbidden") else f"; got {item['input']!r}"
+        parts.append(f"{field}: {message[0].lower() + message[1:]}{got}")
+    return "The run's settings do not work: " + "; ".join(parts) + "."
+
+
+Override = Annotated[str, "key=value, with dots for nested fields (augmentation.flip=both)"]
+
+
+def apply_overrides(values: dict, overrides: list[Override]) -> dict:
+    """Applies ``key=value`` strings to a configuration given as a dict.
+
+    Values are read as JSON where they are JSON (numbers, true, lists), else as text.
+
+    Raises:
+        ConfigError: for a string without ``=`` or an unknown key.
+    """
+    import json
+
+    result = dict(values)
+    for override in overrides:
+        key, separator, raw = override.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--set expects key=value; got '{override}'.")
+        try:
+            value = json.loads(raw)
+        except json.JSONDecodeError:
+            value = raw
+        head, *tail = key.strip().split(".")
+        if head not in RunConfig.model_fields:
+            raise ConfigError(f"--set knows no field '{head}'; the fields are {', '.join(RunConfig.model_fields)}.")
+        if head in ("features", "lesion_ids_from") and isinstance(value, str):
+            value = [part for part in value.split(",") if part]
+        if not tail:
+            result[head] = value
+            continue
+        nested = result.get(head) or {}
+        if isinstance(nested, BaseModel):
+            nested = nested.model_dump()
+        if not isinstance(nested, dict):
+            raise ConfigError(f"--set: '{head}' has no parts; write {head}={raw} instead of '{override}'.")
+        nested = dict(nested)
+        nested[".".join(tail)] = value
+        result[head] = nested
+    return result

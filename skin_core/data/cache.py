@@ -1,0 +1,280 @@
+"""Decoded pixels on disk: each image is decoded once for a size and a crop policy, and read by memory map after that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from skin_core.data.images import ImageReader
+from skin_core.data.locations import in_hdf5, path_of
+from skin_core.data.manifest import Manifest
+from skin_core.errors import UnusableImageError, WorkspaceError
+from skin_core.imaging.decode import PREPROCESSING_VERSION, CropPolicy, to_input
+from skin_core.paths import cache_dir
+from skin_core.progress import Progress, ProgressCallback, ignore_progress, tracked
+
+# All pixel caches together stay below this; the least recently used go first. LESIONLAB_CACHE_GB changes it.
+DEFAULT_LIMIT_GB = 20.0
+# What must stay free on the disk for everything else.
+_SPARE_BYTES = 1 << 30
+# Images between two records of how far the decoding is: what a kill costs at most.
+_CHUNK = 512
+_TODO, _DONE, _FAILED = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class PixelCache:
+    """The pictures of a manifest as a network takes them.
+
+    Attributes:
+        pixels: uint8 (N, size, size, 3) RGB in the order of the manifest's rows: a memory map, or a `PixelStream`
+            where the set is too large for the disk. Rows that could not be decoded are black.
+        failed: sentence by image_id, for rows that must be left out. Empty at first for a stream, which finds out
+            on the way.
+        size: side in pixels.
+        crop: how a picture became square.
+    """
+
+    pixels: np.ndarray | PixelStream
+    failed: dict[str, str]
+    size: int
+    crop: CropPolicy
+
+    @property
+    def streamed(self) -> bool:
+        """Whether pictures are decoded whenever they are asked for."""
+        return isinstance(self.pixels, PixelStream)
+
+
+class PixelStream:
+    """Images by row like the memory map, decoded on the way by a few threads.
+
+    Args:
+        manifest: the images.
+        size: side in pixels.
+        crop: how a picture becomes square.
+        failed: gets a sentence by image_id for each picture that cannot be decoded.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, manifest: Manifest, size: int, crop: CropPolicy, failed: dict[str, str]) -> None:
+        self.shape = (len(manifest), size, size, 3)
+        self._decoder = _Decoder(manifest, size, crop)
+        self._failed = failed
+        self._threads = ThreadPoolExecutor(_workers(), thread_name_prefix="decode")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """uint8 (len(rows), size, size, 3); a picture that cannot be decoded is black."""
+        decoded = self._threads.map(self._decoder.pixels, np.arange(len(self))[rows].ravel())
+        found = np.zeros((np.size(rows), *self.shape[1:]), np.uint8)
+        for place, (_, image_id, pixels, sentence) in enumerate(decoded):
+            if sentence is None:
+                found[place] = pixels
+            else:
+                self._failed[image_id] = sentence
+        return found
+
+
+def open_pixels(
+    manifest: Manifest, *, size: int, crop: CropPolicy, progress: ProgressCallback = ignore_progress
+) -> PixelCache:
+    """The decoded pictures of a manifest, decoding what is not in the cache yet.
+
+    A decoding that was killed goes on where it was. The cache is keyed by the files' places, sizes and times, the order
+    of the rows, size, crop and the version of the preprocessing.
+
+    Args:
+        manifest: the images, in the order that the rows of the cache will have.
+        size: side in pixels.
+        crop: how a picture becomes square.
+        progress: told how far the decoding is.
+
+    Raises:
+        WorkspaceError: if the cache cannot be written.
+        DataSourceError: if an HDF5 file of the manifest cannot be opened.
+    """
+    folder = cache_dir() / "pixels" / _key(manifest, size, crop)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not _complete(folder):
+        needed = len(manifest) * size * size * 3
+        with _locked(folder, progress):
+            if not _complete(folder):
+                if not _make_room(folder, needed):
+                    failed: dict[str, str] = {}
+                    return PixelCache(PixelStream(manifest, size, crop, failed), failed, size, crop)
+                try:
+                    _decode_all(manifest, size, crop, folder, progress)
+                except OSError as error:
+                    raise WorkspaceError(
+                        f"The decoded images cannot be written to {folder.parent} ({error.strerror or error}); free some "
+                        "space, lower LESIONLAB_CACHE_GB so that images stream, or move the workspace with LESIONLAB_HOME."
+                    ) from error
+    # The time of the last use decides what goes first when room is needed.
+    with suppress(PermissionError):
+        os.utime(folder)
+    pixels = np.memmap(folder / "pixels.u8", dtype=np.uint8, mode="r", shape=(len(manifest), size, size, 3))
+    failed = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
+    return PixelCache(pixels, failed, size, crop)
+
+
+class _Decoder:
+    def __init__(self, manifest: Manifest, size: int, crop: CropPolicy) -> None:
+        self._reader = ImageReader(manifest.root)
+        self._locations = manifest.frame["location"].tolist()
+        self._ids = manifest.frame["image_id"].tolist()
+        self._size, self._crop = size, crop
+
+    def pixels(self, row: int) -> tuple[int, str, np.ndarray | None, str | None]:
+        """Row, image_id, uint8 (size, size, 3) or None, and the sentence of what went wrong or None."""
+        row = int(row)
+        location = self._locations[row]
+        try:
+            data = self._reader.bytes(location)
+            return row, self._ids[row], to_input(data, self._size, self._crop, name=location), None
+        except UnusableImageError as error:
+            return row, self._ids[row], None, str(error)
+
+
+def _workers() -> int:
+    # Pillow lets go of the interpreter while it decodes and resizes, so threads use all cores without copying pixels.
+    return os.cpu_count() or 2
+
+
+def _key(manifest: Manifest, size: int, crop: CropPolicy) -> str:
+    digest = hashlib.sha256(f"{PREPROCESSING_VERSION} {size} {crop} {manifest.root}".encode(errors="surrogateescape"))
+    containers: dict[str, str] = {}
+    for location in manifest.frame["location"]:
+        place = in_hdf5(location)
+        file = place[0] if place else location
+        if place is None:
+            state = _state(path_of(manifest.root, file))
+        else:
+            state = containers.get(file) or containers.setdefault(file, _state(path_of(manifest.root, file)))
+        digest.update(f"{location}\x1f{state}\x1e".encode())
+    return f"{digest.hexdigest()[:20]}-{size}-{crop}"
+
+
+def _state(path: Path) -> str:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return "absent"
+    return f"{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _complete(folder: Path) -> bool:
+    return (folder / "failed.json").is_file()
+
+
+@contextmanager
+def _locked(folder: Path, progress: ProgressCallback) -> Iterator[None]:
+    """Waits, and says so, while another process decodes the same images."""
+    lock = FileLock(f"{folder}.lock")
+    while True:
+        try:
+            lock.acquire(timeout=1.0)
+            break
+        except Timeout:
+            progress(Progress("Waiting for another process that decodes these images", 0, 0))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _limit_bytes() -> float:
+    named = os.environ.get("LESIONLAB_CACHE_GB")
+    try:
+        return float(named if named else DEFAULT_LIMIT_GB) * 2**30
+    except ValueError:
+        raise WorkspaceError(f"LESIONLAB_CACHE_GB must be a number of gigabytes; got '{named}'.") from None
+
+
+def _make_room(folder: Path, needed: int) -> bool:
+    """Deletes the least recently used caches until ``needed`` bytes fit; False where they never will."""
+    limit = _limit_bytes()
+    if needed > limit:
+        return False
+    others = sorted(
+        (entry for entry in folder.parent.iterdir() if entry.is_dir() and _complete(entry)),
+        key=lambda entry: entry.stat().st_mtime,
+    )
+    sizes = {entry: (entry / "pixels.u8").stat().st_size for entry in others}
+    partial = folder.with_suffix(".partial")
+    # What an interrupted decoding of the same images has reserved is ours already.
+    reserved = (partial / "pixels.u8").stat().st_size if (partial / "pixels.u8").is_file() else 0
+    while True:
+        free = shutil.disk_usage(folder.parent).free + reserved
+        if sum(sizes.values()) + needed <= limit and free >= needed + _SPARE_BYTES:
+            return True
+        if not sizes:
+            return False
+        oldest = next(iter(sizes))
+        del sizes[oldest]
+        # A process that has it mapped keeps its pixels until it lets go of them.
+        shutil.rmtree(oldest, ignore_errors=True)
+
+
+def _decode_all(manifest: Manifest, size: int, crop: CropPolicy, folder: Path, progress: ProgressCallback) -> None:
+    partial = folder.with_suffix(".partial")
+    partial.mkdir(exist_ok=True)
+    n, stride = len(manifest), size * size * 3
+    state = _resumed(partial / "state.u8", n)
+    failures = partial / "failures.json"
+    failed: dict[str, str] = json.loads(failures.read_text(encoding="utf-8")) if failures.is_file() else {}
+    decoder = _Decoder(manifest, size, crop)
+    handle = os.open(partial / "pixels.u8", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        # Space is taken up front: a full disk is then a sentence here, not a killed process at a memory map.
+        os.posix_fallocate(handle, 0, max(1, n * stride))
+        todo = np.flatnonzero(state == _TODO)
+        with ThreadPoolExecutor(_workers(), thread_name_prefix="decode") as threads:
+            results = tracked(_decoded(decoder, todo, threads), "Decoding images", len(todo), progress)
+            for number, (row, image_id, pixels, sentence) in enumerate(results, start=1):
+                if sentence is None:
+                    os.pwrite(handle, pixels.tobytes(), row * stride)
+                else:
+                    failed[image_id] = sentence
+                state[row] = _DONE if sentence is None else _FAILED
+                if number % _CHUNK == 0:
+                    _record(handle, partial, state, failed)
+        _record(handle, partial, state, failed)
+    finally:
+        os.close(handle)
+    (partial / "state.u8").unlink()
+    os.replace(partial / "failures.json", partial / "failed.json")
+    os.replace(partial, folder)
+
+
+def _decoded(decoder: _Decoder, rows: np.ndarray, threads: ThreadPoolExecutor) -> Iterator[tuple]:
+    # By the chunk, so that half a million finished pictures do not queue up in memory.
+    for start in range(0, len(rows), _CHUNK):
+        yield from threads.map(decoder.pixels, rows[start : start + _CHUNK])
+
+
+def _resumed(path: Path, n: int) -> np.ndarray:
+    state = np.fromfile(path, np.uint8) if path.is_file() else np.zeros(0, np.uint8)
+    return state if len(state) == n else np.full(n, _TODO, np.uint8)
+
+
+def _record(handle: int, partial: Path, state: np.ndarray, failed: dict[str, str]) -> None:
+    # Pixels first: what the state calls done must be on the disk. Both files are replaced whole.
+    os.fsync(handle)
+    for name, content in (("failures.json", json.dumps(failed).encode()), ("state.u8", state.tobytes())):
+        temporary = partial / f".{name}"
+        temporary.write_bytes(content)
+        os.replace(temporary, partial / name)

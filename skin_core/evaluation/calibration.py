@@ -1,0 +1,62 @@
+"""Calibrated probabilities: temperature scaling with a bias for each class, fitted on validation.
+
+Temperature scaling (Guo et al. 2017) corrects how sure a network is; the bias (bias-corrected temperature scaling,
+Alexandari et al. 2020) corrects for which classes: class weights and resampling shift the priors, which adds a constant
+to each logit, and the validation split has the natural prevalence of the data set.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# As if this many further images pulled each bias towards zero: a class with a handful of validation images, or none,
+# must not be pushed to minus infinity.
+_PRIOR_IMAGES = 2.0
+_BOUNDS_LOG_TEMPERATURE = (-3.0, 3.0)
+
+
+def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, tuple[float, ...]]:
+    """Fits ``softmax(logits / temperature + bias)`` by maximum likelihood.
+
+    Args:
+        logits: float (N, C); a sigmoid head's as (0, z).
+        labels: int (N,), class of each image.
+
+    Returns:
+        The temperature (> 0) and a bias for each class (summing to 0); (1, zeros) for an empty set or a single class.
+    """
+    from scipy.optimize import minimize
+
+    n_classes = logits.shape[1]
+    if len(labels) == 0 or len(np.unique(labels)) < 2:
+        return 1.0, (0.0,) * n_classes
+    logits = logits.astype(np.float64)
+    truth = np.eye(n_classes)[labels]
+    penalty = _PRIOR_IMAGES / len(labels)
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        steepness = np.exp(-parameters[0])
+        bias = parameters[1:] - parameters[1:].mean()
+        scaled = logits * steepness + bias
+        scaled -= scaled.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(scaled).sum(axis=1))
+        likelihood = (scaled * truth).sum(axis=1) - log_sum
+        error = (np.exp(scaled - log_sum[:, np.newaxis]) - truth) / len(labels)
+        by_bias = error.sum(axis=0) + penalty * bias
+        gradient = np.r_[-(error * logits).sum() * steepness, by_bias - by_bias.mean()]
+        return float(-likelihood.mean() + penalty / 2 * (bias**2).sum()), gradient
+
+    bounds = [_BOUNDS_LOG_TEMPERATURE, *[(-20.0, 20.0)] * n_classes]
+    found = minimize(loss, np.zeros(n_classes + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    bias = found.x[1:] - found.x[1:].mean()
+    return float(np.exp(found.x[0])), tuple(float(value) for value in bias)
+
+
+def calibrated(logits: np.ndarray, temperature: float, bias: tuple[float, ...] = ()) -> np.ndarray:
+    """``softmax(logits / temperature + bias)``, float64 (N, C)."""
+    scaled = logits.astype(np.float64) / temperature
+    if bias:
+        scaled = scaled + np.asarray(bias)
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    powers = np.exp(scaled)
+    return powers / powers.sum(axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""The deeper explanation methods, run in a process of their own."""

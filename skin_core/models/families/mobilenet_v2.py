@@ -1,0 +1,74 @@
+"""``mobilenet_v2``: ours, the small pretrained network behind the starter bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from skin_core.models import heads, weights
+from skin_core.models.family import ModelFamily, ModelSpec
+from skin_core.models.seeding import seeded
+
+if TYPE_CHECKING:
+    import keras
+
+_STEM = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0"
+IMAGENET = weights.Pretrained(
+    file=f"{_STEM}_224_no_top.h5",
+    url=f"https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/{_STEM}_224_no_top.h5",
+    aliases=("mobilenet_v2_1.0_224_imagenet_notop.weights.h5", f"{_STEM}_160_no_top.h5"),
+)
+
+
+class MobileNetV2(ModelFamily):
+    """MobileNetV2 (width 1.0), global average pooling, dropout and one dense layer.
+
+    The head has no hidden layer, so its Grad-CAM is the dense kernel applied to the map, exact and free. The backbone's
+    BatchNorm always runs with its pretrained statistics: Keras gives it a momentum of 0.999, and in a short training
+    the statistics would lag far behind the weights. Without pretrained weights there are no statistics to keep; they
+    are learnt then, with a momentum of 0.99.
+
+    Frozen features and a trained head take minutes on a processor; set ``freeze_backbone=false`` and a learning rate of
+    1e-4 to train the whole network.
+    """
+
+    name = "mobilenet_v2"
+    title = "MobileNetV2"
+    summary = "A small pretrained network; with frozen features it trains in minutes. The starter bundle is made of it."
+    pretrained = IMAGENET.file
+    frozen_output = "pooled"
+    defaults: ClassVar[dict[str, Any]] = {
+        "image_size": 160,
+        "epochs": 30,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "freeze_backbone": True,
+        "balance": "class_weights",
+        "augmentation": {"flip": "both", "rotation": 0.5, "zoom": 0.1, "brightness": 0.05, "contrast": 0.1},
+        "schedule": "plateau",
+        "early_stopping": 8,
+        "monitor": "val_balanced_accuracy",
+    }
+
+    def build(self, spec: ModelSpec) -> keras.Model:
+        """See `ModelFamily.build`."""
+        import keras
+        from keras import layers
+
+        heads.check(spec, self.name, tabular=False)
+        with seeded(spec.seed):
+            image = heads.image_input(spec)
+            scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(image)
+            backbone = keras.applications.MobileNetV2(include_top=False, weights=None, alpha=1.0, input_tensor=scaled)
+            loaded = weights.load_backbone(backbone, spec.weights, IMAGENET)
+            for layer in backbone.layers:
+                if isinstance(layer, layers.BatchNormalization):
+                    if loaded:
+                        layer.trainable = False
+                    else:
+                        layer.momentum = 0.99
+            if spec.freeze_backbone:
+                heads.freeze(backbone)
+            x = heads.spatial(backbone.output)
+            x = layers.GlobalAveragePooling2D(name="pooled")(x)
+            x = layers.Dropout(0.3, name="head_dropout")(x)
+            return keras.Model([image], heads.classifier(x, spec, sigmoid_for_two=False), name=self.name)

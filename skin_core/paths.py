@@ -1,0 +1,110 @@
+"""Where LesionLab keeps its things, and how it writes them without ever leaving half a file.
+
+``LESIONLAB_HOME`` moves the workspace (runs, caches, demo data), ``LESIONLAB_MODELS`` the folder of bundles,
+``LESIONLAB_WEIGHTS`` names a folder with pretrained weights for machines without a network.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from skin_core.errors import WorkspaceError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def workspace() -> Path:
+    """The folder of runs, caches and demo data: ``LESIONLAB_HOME``, else ``./workspace`` beside ``app.py``."""
+    return _made(Path(os.environ.get("LESIONLAB_HOME") or PROJECT_ROOT / "workspace").expanduser().absolute())
+
+
+def models_dir() -> Path:
+    """The folder of published bundles: ``LESIONLAB_MODELS``, else ``models/`` beside ``app.py``."""
+    return _made(Path(os.environ.get("LESIONLAB_MODELS") or PROJECT_ROOT / "models").expanduser().absolute())
+
+
+def weights_dir() -> Path | None:
+    """The folder named by ``LESIONLAB_WEIGHTS``, or None where it is not set."""
+    named = os.environ.get("LESIONLAB_WEIGHTS")
+    return Path(named).expanduser().absolute() if named else None
+
+
+def runs_dir() -> Path:
+    """One folder a run: its config, state, log, checkpoints and pictures."""
+    return _made(workspace() / "runs")
+
+
+def cache_dir() -> Path:
+    """Decoded pixels, features and audits, each keyed by a fingerprint; safe to delete."""
+    return _made(workspace() / "cache")
+
+
+def demo_dir() -> Path:
+    """Synthetic demo data sets."""
+    return _made(workspace() / "demo")
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Gives a path beside ``target`` to write to, and renames it onto ``target`` when the block ends well.
+
+    A reader sees the old file or the new one, never half of one; a failed block leaves nothing behind.
+
+    Args:
+        target: the file to replace. Its folder is made if it is not there.
+
+    Raises:
+        WorkspaceError: if there is no space or no permission.
+    """
+    _made(target.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise workspace_error(error, target) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        # mkstemp makes files private; a published file follows the user's umask like any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise workspace_error(error, target) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Writes UTF-8 text atomically (see `atomic_path`)."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise workspace_error(error, folder) from error
+    return folder
+
+
+def workspace_error(error: OSError, target: Path) -> WorkspaceError:
+    """The one sentence for a file that could not be written: no space, or no permission."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkspaceError(
+            f"No space is left to write {target}; free some space, or move the workspace with LESIONLAB_HOME."
+        )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return WorkspaceError(f"{target} needs a folder where there is a file; name another place.")
+    return WorkspaceError(
+        f"{target} cannot be written ({error.strerror}); give write permission, or set LESIONLAB_HOME to another folder."
+    )

@@ -1,0 +1,1 @@
+"""Bundles, the LiteRT engine, and what screening one image returns. Nothing here needs TensorFlow but `export`."""

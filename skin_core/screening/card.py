@@ -1,0 +1,102 @@
+"""The model card: what a bundle is, what it was made from, how well it does, what it must not be used for."""
+
+from __future__ import annotations
+
+from skin_core.screening.record import BundleInfo, Evaluation, Figure
+
+_SHOWN = {
+    "malignancy_auc": "AUC, malignant or premalignant against benign",
+    "malignancy_auc_without_premalignant": "AUC, malignant against benign",
+    "melanoma_auc": "AUC, melanoma against the rest",
+    "malignancy_sensitivity": "Sensitivity at the threshold",
+    "malignancy_specificity": "Specificity at the threshold",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "macro_auc": "AUC, mean over the classes",
+    "ece": "Calibration error (ECE)",
+}
+
+
+def model_card(info: BundleInfo) -> str:
+    """Markdown; made from the record alone."""
+    parts = [
+        f"# {info.title}",
+        "Research software, not a medical device: it must not decide on the care of a person.",
+        _origin(info),
+        _classes(info),
+        _performance(info),
+        _limits(info),
+        f"## Terms\n\n{info.data.licence}",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(info: BundleInfo) -> str:
+    lines = [
+        f"- Network: {info.family_title or info.family}, input {info.image_size} × {info.image_size} pixels (crop: {info.crop})",
+        f"- Trained on: {info.data.name}, {info.data.kind}; {info.data.n_train:,} pictures, {info.data.n_validation:,} for validation",
+        f"- Columns beside the picture: {', '.join(info.features) or 'none'}",
+        f"- Run {info.run_id}, published {info.created} by {info.program}; data fingerprint {info.data.fingerprint}",
+        f"- LiteRT against Keras on real pictures: {info.parity.get('probabilities', float('nan')):.1e} in probability, {info.parity.get('maps', float('nan')):.1e} in the maps; weights {info.precision}",
+    ]
+    return "## What it is\n\n" + "\n".join(lines)
+
+
+def _classes(info: BundleInfo) -> str:
+    rows = [
+        f"| {_cell(entry.name)} | {_cell(entry.title)} | {entry.risk_level or 'not known'} | {entry.n_train:,} |"
+        for entry in info.classes
+    ]
+    table = "| class | diagnosis | risk level | training pictures |\n| --- | --- | --- | --- |\n" + "\n".join(rows)
+    unseen = f"\n\nNever seen: {', '.join(info.unseen)}." if info.unseen else ""
+    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant), the sum over those classes.{unseen}"
+
+
+def _performance(info: BundleInfo) -> str:
+    parts = ["## How well it does"]
+    if info.operating_point:
+        point = info.operating_point
+        specificity = "undefined" if point.specificity is None else f"{point.specificity:.3f}"
+        parts.append(
+            f"Threshold {point.threshold:.4f}, chosen on validation as the highest with a sensitivity of at least 0.95: sensitivity {point.sensitivity:.3f} of {point.n_positive:,}, specificity {specificity} of {point.n_negative:,}."
+        )
+    for evaluation, words in ((info.test, "the locked test split"), (info.validation, "validation")):
+        if evaluation is not None:
+            parts.append(_table(evaluation, words))
+    if info.test is None:
+        parts.append(
+            "Validation also chose the epoch, the calibration and the threshold, so its figures flatter; the test split was not read yet."
+        )
+    return "\n\n".join(parts)
+
+
+def _table(evaluation: Evaluation, words: str) -> str:
+    rows = [
+        f"| {title} | {_figure(evaluation.metrics[name])} |"
+        for name, title in _SHOWN.items()
+        if name in evaluation.metrics
+    ]
+    head = f"On {evaluation.n:,} pictures of {words}, with 95 % intervals (lesions drawn anew 1,000 times):"
+    return f"{head}\n\n| figure | value |\n| --- | --- |\n" + "\n".join(rows)
+
+
+def _figure(figure: Figure) -> str:
+    if figure.value is None:
+        return "undefined"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def _limits(info: BundleInfo) -> str:
+    lines = ["- Its figures hold for pictures like those that it was trained on, and for no other kind of photo."]
+    if info.synthetic:
+        lines.insert(0, "- It was trained on synthetic pictures: its figures say nothing about real skin.")
+    if info.untrained:
+        lines.insert(0, "- Its backbone was trained from random weights, without ImageNet.")
+    lines.append("- The gate refuses pictures far from the training pictures; it does not catch every unsuitable one.")
+    return "## Limits\n\n" + "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

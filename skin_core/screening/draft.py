@@ -1,0 +1,208 @@
+"""A run's draft bundle: exported, checked against Keras, calibrated on validation. Evaluation and publishing share it.
+
+It lies in the run's folder under a key made of the model's hash, so a run that trained on gets a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skin_core.config import RunConfig
+from skin_core.errors import BundleError, WorkspaceError
+from skin_core.evaluation.calibration import calibrated, fit_calibration
+from skin_core.evaluation.operating_point import fit_threshold
+from skin_core.paths import write_text
+from skin_core.progress import Progress, ProgressCallback
+from skin_core.screening import child
+from skin_core.screening.engine import Engine
+from skin_core.screening.gate import Gate
+from skin_core.screening.origin import describe
+from skin_core.screening.outputs import Outputs, outputs_of
+from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
+from skin_core.screening.truth import scored
+from skin_core.training.folder import RunFolder
+from skin_core.training.prepare import Prepared, load_prepared
+
+if TYPE_CHECKING:
+    from skin_core.data.cache import PixelCache
+
+VERSION = 1
+PARITY_SAMPLES = 8
+# The gate's means and covariances are known well enough from this many; a large network takes a second a picture.
+GATE_IMAGES = 1500
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What `draft` made.
+
+    Attributes:
+        info: complete but for name, test figures and hashes.
+        path: folder with ``screen.tflite``, ``model.keras`` and ``gate.npz``.
+        key: names the model that it was made of.
+    """
+
+    info: BundleInfo
+    path: Path
+    key: str
+
+    def engine(self) -> Engine:
+        """The exported graph."""
+        return Engine((self.path / "screen.tflite").read_bytes())
+
+
+def draft(folder: RunFolder, progress: ProgressCallback, *, compact: bool = False) -> Draft:
+    """The draft of a run's best model, made at the first call.
+
+    Args:
+        folder: of a run that has a best model.
+        progress: told what is done.
+        compact: round the weights to float16, for smaller files; see `screening.compact`.
+
+    Raises:
+        BundleError: if the model cannot be exported, or LiteRT differs from Keras.
+    """
+    key = _key(folder, compact)
+    path = folder.path / "export" / key
+    if not (path / "draft.json").is_file():
+        path.parent.mkdir(exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
+        try:
+            _make(folder, making, progress, compact)
+            shutil.rmtree(path, ignore_errors=True)
+            os.rename(making, path)
+        except OSError as error:
+            raise WorkspaceError(
+                f"The export of run {folder.run_id} cannot be written ({error.strerror}); free some space and try again."
+            ) from error
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        # Drafts of models that the run has left behind.
+        for other in path.parent.iterdir():
+            if not other.name.startswith((key.partition("-")[0], ".")):
+                shutil.rmtree(other, ignore_errors=True)
+    info = BundleInfo.parse((path / "draft.json").read_text(encoding="utf-8"), name="draft")
+    return Draft(info, path, key)
+
+
+def usable_rows(cache: PixelCache, prepared: Prepared, split: str) -> np.ndarray:
+    """Rows of a split whose pictures could be decoded."""
+    rows = prepared.rows(split)
+    failed = prepared.manifest.frame["image_id"].iloc[rows].isin(set(cache.failed)).to_numpy(dtype=bool)
+    return rows[~failed]
+
+
+def groups_of(folder: RunFolder, prepared: Prepared) -> np.ndarray:
+    """Object (N,): what must stay together (lesion, patient, twins), for each row of the run's manifest."""
+    import pandas as pd
+
+    table = pd.read_csv(folder.split, dtype=str, keep_default_na=False).set_index("image_id")["group"]
+    return table.loc[prepared.manifest.frame["image_id"].tolist()].to_numpy(dtype=object)
+
+
+def as_evaluation(split: str, n: int, metrics: dict[str, dict[str, float]]) -> Evaluation:
+    """Metrics for ``bundle.json``: NaN becomes null."""
+    figures = {
+        name: Figure(**{part: None if np.isnan(value) else value for part, value in entry.items()})
+        for name, entry in metrics.items()
+    }
+    return Evaluation(split=split, n=n, metrics=figures)
+
+
+def _make(folder: RunFolder, out: Path, progress: ProgressCallback, compact: bool) -> None:
+    from skin_core.data.cache import open_pixels
+
+    config = folder.read_config()
+    prepared = load_prepared(folder)
+    cache = open_pixels(prepared.manifest, size=config.image_size, crop=config.crop, progress=progress)
+    validation = usable_rows(cache, prepared, "validation")
+    if not len(validation):
+        raise BundleError(f"Run {folder.run_id} has no validation picture left; the bundle could not be calibrated.")
+    training = usable_rows(cache, prepared, "train")
+    chosen = np.random.default_rng(config.seed).permutation(len(training))[:GATE_IMAGES]
+    training = training[np.sort(chosen)]
+
+    progress(Progress("Exporting to LiteRT and comparing with Keras", 0, 0))
+    exported = _export(folder, out, cache, validation, prepared.tabular, compact)
+    engine = Engine((out / "screen.tflite").read_bytes())
+    on_validation = outputs_of(
+        engine, cache.pixels, validation, prepared.tabular, what="Calibrating on validation", progress=progress
+    )
+    on_training = outputs_of(
+        engine, cache.pixels, training, prepared.tabular, what="Learning what its pictures look like", progress=progress
+    )
+    gate = Gate.fit(on_training.features, cache.pixels[training], on_validation.features, cache.pixels[validation])
+    (out / "gate.npz").write_bytes(gate.to_bytes())
+
+    progress(Progress("Figures with intervals", 0, 0))
+    info = describe(folder, config, prepared).model_copy(
+        update={"parity": exported["parity"], "precision": exported["precision"]}
+    )
+    info = _fitted(info, config, prepared, groups_of(folder, prepared)[validation], validation, on_validation)
+    write_text(out / "draft.json", info.model_dump_json(indent=1))
+
+
+def _export(
+    folder: RunFolder,
+    out: Path,
+    cache: PixelCache,
+    validation: np.ndarray,
+    tabular: np.ndarray | None,
+    compact: bool,
+) -> dict:
+    places = np.unique(np.linspace(0, len(validation) - 1, PARITY_SAMPLES).round().astype(int))
+    rows = validation[places]
+    samples = {"images": np.asarray(cache.pixels[rows])}
+    if tabular is not None:
+        samples["tabular"] = tabular[rows]
+    np.savez(out / "samples.npz", **samples)
+    request = {
+        "model": str(folder.model),
+        "samples": str(out / "samples.npz"),
+        "out": str(out),
+        "compact": compact,
+    }
+    answer = child.call("skin_core.screening.export_worker", request)
+    (out / "samples.npz").unlink()
+    return answer
+
+
+def _fitted(
+    info: BundleInfo,
+    config: RunConfig,
+    prepared: Prepared,
+    groups: np.ndarray,
+    rows: np.ndarray,
+    outputs: Outputs,
+) -> BundleInfo:
+    """Calibration, operating point and validation figures."""
+    temperature, bias = fit_calibration(outputs.logits, prepared.labels[rows])
+    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
+    frame = prepared.manifest.frame.iloc[rows]
+    if info.has_risk:
+        probabilities = calibrated(outputs.logits, temperature, bias)
+        endpoint = [index for index, name in enumerate(info.class_names) if name in info.endpoint]
+        known = frame["risk_level"].notna().to_numpy(dtype=bool)
+        positive = (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)
+        point = fit_threshold(probabilities[known][:, endpoint].sum(axis=1), positive[known])
+        if point is not None:
+            info = info.model_copy(update={"operating_point": OperatingPoint(**vars(point))})
+    metrics = scored(info, frame, groups, outputs.logits).metrics(seed=config.seed)
+    return info.model_copy(update={"validation": as_evaluation("validation", len(rows), metrics)})
+
+
+def _key(folder: RunFolder, compact: bool) -> str:
+    try:
+        with open(folder.model, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except FileNotFoundError:
+        raise BundleError(f"Run {folder.run_id} has no best model yet; let it finish an epoch.") from None
+    return f"{digest}-v{VERSION}{'-compact' if compact else ''}"

@@ -1,0 +1,81 @@
+"""Sets what a bundle says of a set's pictures against what the set knows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skin_core.data.risk import class_title, known_diagnoses, wider_title
+from skin_core.evaluation.calibration import calibrated
+from skin_core.evaluation.scored import LEVELS, UNKNOWN, Scored
+from skin_core.screening.record import BundleInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MELANOMA = "Melanoma"
+
+
+@dataclass(frozen=True)
+class ClassMapping:
+    """How a set's labels meet a bundle's classes.
+
+    Attributes:
+        column: label → column of the bundle, for the labels that map.
+        unmapped: labels that are none of the bundle's classes, sorted; they count for the risk only.
+    """
+
+    column: dict[str, int]
+    unmapped: tuple[str, ...]
+
+
+def map_classes(info: BundleInfo, labels: set[str]) -> ClassMapping:
+    """Matches labels with a bundle's classes by name, else by diagnosis ("mel" is "melanoma"), else by the wider class
+    that holds the diagnosis ("seborrheic keratosis" is a "bkl")."""
+    by_name = {name: index for index, name in enumerate(info.class_names)}
+    by_title = {class_title(name): index for name, index in by_name.items()}
+    column = {}
+    for label in labels:
+        found = by_name.get(label, by_title.get(class_title(label), by_title.get(wider_title(label))))
+        if found is not None:
+            column[label] = found
+    return ClassMapping(column, tuple(sorted(labels - set(column))))
+
+
+def scored(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray) -> Scored:
+    """Truth and calibrated scores of labelled pictures.
+
+    Args:
+        info: gives classes, calibration and threshold.
+        frame: manifest rows (N), with ``label`` and ``risk_level``.
+        groups: (N,) lesion or patient of each.
+        logits: float32 (N, C) of the engine.
+    """
+    labels = frame["label"].astype(object).where(frame["label"].notna(), None)
+    mapping = map_classes(info, {label for label in labels if label is not None})
+    levels = frame["risk_level"].astype(object).where(frame["risk_level"].notna(), None)
+    probabilities = calibrated(logits, info.calibration.temperature, info.calibration.bias)
+    endpoint = [index for index, name in enumerate(info.class_names) if name in info.endpoint]
+    is_melanoma = {label: _melanoma(label) for label in mapping.column.keys() | set(mapping.unmapped)}
+    titles = [class_title(name) for name in info.class_names]
+    return Scored(
+        classes=info.class_names,
+        labels=np.array([mapping.column.get(label, UNKNOWN) for label in labels], dtype=int),
+        levels=np.array([LEVELS.index(level) if level in LEVELS else UNKNOWN for level in levels], dtype=int),
+        melanoma=np.array([is_melanoma.get(label, UNKNOWN) for label in labels], dtype=int),
+        groups=np.asarray(groups),
+        probabilities=probabilities,
+        risk=probabilities[:, endpoint].sum(axis=1) if info.has_risk else None,
+        melanoma_column=titles.index(MELANOMA) if MELANOMA in titles else None,
+        threshold=info.operating_point.threshold if info.operating_point else None,
+    )
+
+
+def _melanoma(label: str) -> int:
+    """1 for melanoma, 0 for a label that excludes it, -1 for one that does not tell ("malignant")."""
+    title = class_title(label)
+    if title == MELANOMA:
+        return 1
+    return 0 if title in known_diagnoses() or title == "Benign" else UNKNOWN

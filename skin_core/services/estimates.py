@@ -1,0 +1,57 @@
+"""How large a run will be, before it is started: from counts, and from the pace of earlier runs on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skin_core.config import RunConfig
+from skin_core.services import runs
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The size of a run.
+
+    Attributes:
+        n_train: images in the training split, about.
+        steps: batches an epoch.
+        seconds: how long all epochs would take at the pace of ``like``; None where no run compares.
+        like: title of the earlier run whose pace is taken.
+        images_per_second: that pace, brought to this image size.
+    """
+
+    n_train: int
+    steps: int
+    seconds: float | None = None
+    like: str = ""
+    images_per_second: float | None = None
+
+
+def estimate_run(*, config: RunConfig, n_images: int, n_test: int = 0) -> Estimate:
+    """Estimates a run's size and, where an earlier run of the same family compares, its time.
+
+    Work grows with the number of pixels, so a pace at another image size is scaled by the area.
+
+    Args:
+        config: the settings.
+        n_images: labelled images in the data set.
+        n_test: those of them that the set itself prescribes for testing; 0 where the run makes the split.
+    """
+    total = min(n_images, config.max_images) if config.max_images else n_images
+    if n_test:
+        share = (1 - n_test / n_images) * (1 - config.validation_fraction)
+    else:
+        share = 1 - config.validation_fraction - config.test_fraction
+    n_train = max(1, round(total * share))
+    steps = -(-n_train // config.batch_size)
+    for earlier in runs.list_runs():
+        if (earlier.config.family, earlier.config.freeze_backbone) != (config.family, config.freeze_backbone):
+            continue
+        pace = runs.epoch_history(earlier.run_id)["images_per_second"].dropna()
+        if pace.empty:
+            continue
+        here = float(pace.median()) * (earlier.config.image_size / config.image_size) ** 2
+        if config.freeze_backbone:  # The head sees cached features, whose number does not grow with the picture.
+            here = float(pace.median())
+        return Estimate(n_train, steps, n_train * config.epochs / here, earlier.title, here)
+    return Estimate(n_train, steps)

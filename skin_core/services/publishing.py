@@ -1,0 +1,249 @@
+"""Judging and publishing: a run on its locked test split, a bundle on another set, a run as a bundle, a whole set.
+
+TensorFlow runs in a child process, for the export only; everything else is the LiteRT graph that screening uses, so
+what is measured is what is published.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skin_core.errors import DataSourceError, LeakError, RunError
+from skin_core.paths import write_text
+from skin_core.progress import Progress, ProgressCallback, ignore_progress
+from skin_core.screening import publish as bundles
+from skin_core.screening.bundle import Bundle, checked_bytes
+from skin_core.screening.draft import draft, groups_of, usable_rows
+from skin_core.screening.outputs import outputs_of
+from skin_core.screening.predict import predict_manifest
+from skin_core.screening.record import BundleInfo
+from skin_core.screening.seen import unpack, with_hashed_groups
+from skin_core.screening.truth import map_classes, scored
+from skin_core.training import store
+from skin_core.training.folder import RunFolder
+from skin_core.training.prepare import load_prepared
+
+Evaluated = dict[str, Any]
+
+
+def evaluate_run(run_id: str, progress: ProgressCallback = ignore_progress, *, compact: bool = False) -> Evaluated:
+    """Judges a run's best model on its locked test split, once: the figures are recorded, and asked for again they are
+    read from the record. A model that was trained further is judged anew, and the record says how often that happened.
+
+    Args:
+        run_id: a run with a finished epoch that is not at work.
+        progress: told what is done.
+        compact: judge the model as `publish_run` publishes it with ``compact``; another model than without.
+
+    Returns:
+        ``{"n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
+
+    Raises:
+        RunError: if there is no such run, or it has no model yet, or it is at work.
+        LeakError: if every test picture was seen in training.
+    """
+    view = store.view(run_id)
+    folder = RunFolder.of(run_id)
+    if view.at_work:
+        raise RunError(f"Run {run_id} is at work; let it finish or stop it, then evaluate it.")
+    if view.best_epoch is None or not folder.model.is_file():
+        raise RunError(f"Run {run_id} has no finished epoch yet, so there is nothing to evaluate.")
+    made = draft(folder, progress, compact=compact)
+    earlier = _recorded(folder)
+    if earlier.get("model") == made.key:
+        return earlier
+
+    from skin_core.data.cache import open_pixels
+
+    prepared = load_prepared(folder)
+    cache = open_pixels(prepared.manifest, size=made.info.image_size, crop=made.info.crop, progress=progress)
+    rows = usable_rows(cache, prepared, "test")
+    if not len(rows):
+        raise RunError(f"Run {run_id} has no test picture; train with a test_fraction above 0.")
+    ids = prepared.manifest.frame["image_id"]
+    seen = _seen_in_training(folder, prepared.manifest.with_frame(prepared.manifest.frame.iloc[rows]), progress)
+    kept = rows[~ids.iloc[rows].isin(seen).to_numpy(dtype=bool)]
+    if not len(kept):
+        raise LeakError(f"Run {run_id} was trained on every picture of its test split; split the data anew.")
+    outputs = outputs_of(
+        made.engine(), cache.pixels, kept, prepared.tabular, what="Looking at the test pictures", progress=progress
+    )
+    frame = prepared.manifest.frame.iloc[kept]
+    truth = scored(made.info, frame, groups_of(folder, prepared)[kept], outputs.logits)
+    count = int(earlier.get("count", 0)) + 1
+    notes = []
+    if len(kept) < len(rows):
+        notes.append(
+            f"{len(rows) - len(kept)} test pictures were left out: the run or an ancestor was trained on them."
+        )
+    if count > 1:
+        notes.append(f"The test split was read {count} times for this run: its figures are no longer quite blind.")
+    result = {
+        "n": len(kept),
+        "metrics": _plain(truth.metrics(seed=prepared_seed(folder))),
+        "notes": notes,
+        "classes": list(truth.classes),
+        "confusion": truth.confusion().tolist(),
+        "left_out": len(rows) - len(kept),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "count": count,
+        "fingerprint": prepared.fingerprint,
+        "model": made.key,
+        "best_epoch": view.best_epoch,
+    }
+    write_text(folder.path / "evaluation.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
+    return result
+
+
+def publish_run(
+    run_id: str,
+    name: str,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    overwrite: bool = False,
+    compact: bool = False,
+) -> BundleInfo:
+    """Publishes a run as a bundle; see `screening.publish.publish`.
+
+    Raises:
+        RunError, BundleError, WorkspaceError: one sentence on what stands against it.
+    """
+    return bundles.publish(run_id, name, overwrite=overwrite, compact=compact, progress=progress)
+
+
+def evaluate_bundle(bundle: str | Path, data: str | Path, progress: ProgressCallback = ignore_progress) -> Evaluated:
+    """Judges a bundle on a labelled set, without the pictures (and their lesions) that it was made with.
+
+    Labels meet the bundle's classes by name or by diagnosis. Those that match none count for the malignancy only,
+    through their risk level.
+
+    Returns:
+        ``{"n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
+
+    Raises:
+        BundleError: if the bundle cannot be loaded.
+        DataSourceError: if the set cannot be read or has no label that says anything to the bundle.
+        LeakError: if the bundle was made with every picture of the set.
+    """
+    from skin_core.data.audit import seen_pictures, signatures
+    from skin_core.data.cache import open_pixels
+    from skin_core.data.sources import read_manifest
+
+    loaded = Bundle.load(bundle)
+    info = loaded.info
+    progress(Progress("Reading the data set", 0, 0))
+    manifest = read_manifest(data)
+    prints = with_hashed_groups(signatures(manifest, progress=progress))
+    progress(Progress("Looking for pictures that it was made with", 0, 0))
+    seen = seen_pictures(unpack(checked_bytes(info, "signatures.npz")), prints, progress=progress).image_ids
+    frame = manifest.frame
+    mapping = map_classes(info, set(frame["label"].dropna()))
+    known = frame["label"].isin(list(mapping.column)) | (frame["risk_level"].notna() & info.has_risk)
+    if not known.any():
+        raise DataSourceError(
+            f"No label of the set ({', '.join(manifest.classes) or 'none'}) says anything to the bundle's classes ({', '.join(info.class_names)}); map its risk levels, or choose another set."
+        )
+    kept = manifest.with_frame(frame[known & ~frame["image_id"].isin(set(seen) | set(prints.failed))])
+    if not len(kept):
+        raise LeakError(f"Bundle '{info.name}' was made with every picture of this set; evaluate it on another one.")
+    cache = open_pixels(kept, size=info.image_size, crop=info.crop, progress=progress)
+    rows = np.flatnonzero(~kept.frame["image_id"].isin(set(cache.failed)).to_numpy(dtype=bool))
+    tabular = loaded.encoder.encode(kept.frame) if loaded.encoder else None
+    outputs = outputs_of(loaded.engine, cache.pixels, rows, tabular, progress=progress)
+    frame = kept.frame.iloc[rows]
+    groups = frame["group_id"].fillna("image " + frame["image_id"]).to_numpy(dtype=object)
+    truth = scored(info, frame, groups, outputs.logits)
+    refused = _refused(loaded, outputs.features, cache.pixels, rows)
+    notes = _notes(loaded, manifest, len(seen), mapping.unmapped, refused, len(rows))
+    return {
+        "n": len(rows),
+        "metrics": _plain(truth.metrics()),
+        "notes": notes,
+        "classes": list(truth.classes),
+        "confusion": truth.confusion().tolist(),
+        "left_out": len(seen),
+        "unreadable": len(prints.failed),
+        "unmapped": list(mapping.unmapped),
+        "refused": refused,
+        "fingerprint": manifest.fingerprint,
+    }
+
+
+def predict_set(
+    bundle: str | Path, data: str | Path, out_csv: str | Path, progress: ProgressCallback = ignore_progress
+) -> dict[str, Any]:
+    """Predicts a whole set into a csv, streamed: memory does not grow with the set.
+
+    The csv has ``image_id, malignancy, decision, distance``, a column ``p_<class>`` for each class, and ``error`` for
+    pictures that could not be read. For ISIC 2024's test files ``submission.csv`` (``isic_id,target``) is written
+    beside it.
+
+    Returns:
+        ``{"n", "out", "submission": path or None, "unreadable", "refused", "notes"}``.
+
+    Raises:
+        BundleError: if the bundle cannot be loaded.
+        DataSourceError: if the set cannot be read.
+        WorkspaceError: if the csv cannot be written.
+    """
+    from skin_core.data.sources import read_manifest
+
+    loaded = Bundle.load(bundle)
+    progress(Progress("Reading the data set", 0, 0))
+    manifest = read_manifest(data, labelled=False)
+    return predict_manifest(loaded, manifest, Path(out_csv), progress)
+
+
+def prepared_seed(folder: RunFolder) -> int:
+    """The seed of a run, which also draws its bootstrap."""
+    return folder.read_config().seed
+
+
+def _recorded(folder: RunFolder) -> Evaluated:
+    try:
+        found = json.loads((folder.path / "evaluation.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _seen_in_training(folder: RunFolder, test, progress: ProgressCallback) -> frozenset[str]:
+    from skin_core.data.audit import Signatures, seen_pictures, signatures
+
+    trained = Signatures.load(folder.signatures)
+    return seen_pictures(trained, signatures(test, progress=progress), progress=progress).image_ids
+
+
+def _refused(bundle: Bundle, features: np.ndarray, pixels: np.ndarray, rows: np.ndarray) -> int:
+    count = 0
+    for start in range(0, len(rows), 256):
+        some = slice(start, start + 256)
+        count += int((bundle.gate.score(features[some], np.asarray(pixels[rows[some]])) > 1).sum())
+    return count
+
+
+def _notes(bundle: Bundle, manifest, seen: int, unmapped: tuple[str, ...], refused: int, n: int) -> list[str]:
+    notes = list(manifest.notes)
+    if seen:
+        notes.append(f"{seen} pictures were left out: the bundle was made with them, their twins or their lesions.")
+    if unmapped:
+        notes.append(f"No class of the bundle stands for {', '.join(unmapped)}: these count for the malignancy only.")
+    if refused:
+        notes.append(f"The gate would refuse {refused} of the {n} pictures; the figures count them.")
+    missing = [name for name in bundle.info.features if name not in manifest.frame or manifest.frame[name].isna().all()]
+    if missing:
+        notes.append(f"The set does not tell {', '.join(missing)}, which the bundle takes; it went without.")
+    return notes
+
+
+def _plain(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {part: None if math.isnan(value) else value for part, value in entry.items()}
+        for name, entry in metrics.items()
+    }

@@ -1,0 +1,117 @@
+"""What a run has left to look at: its tables, the split it used, what was left out. Reads files only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from skin_core.services.runs import RunView
+from skin_core.training.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Results:
+    """Tables of a run; each is None until the run has come that far.
+
+    Attributes:
+        confusion: images on validation, true class by row, predicted class by column.
+        report: precision, recall, f1 and support of each class, then "macro avg" and "weighted avg".
+        distribution: before and after balancing, training images an epoch, one row a class.
+        split: images by class and split.
+        excluded: image_id, reason (and what else is known) of what the split left out.
+    """
+
+    confusion: pd.DataFrame | None
+    report: pd.DataFrame | None
+    distribution: pd.DataFrame | None
+    split: pd.DataFrame | None
+    excluded: pd.DataFrame | None
+
+
+def results_of(run_id: str) -> Results:
+    """The tables of a run.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    folder = RunFolder.of(run_id)
+    return Results(
+        confusion=_table(folder.artifacts / "confusion_matrix.csv", index=True),
+        report=_table(folder.artifacts / "classification_report.csv", index=True),
+        distribution=_table(folder.artifacts / "distribution.csv", index=True),
+        split=_split_counts(folder),
+        excluded=_table(folder.excluded),
+    )
+
+
+def files_of(run_id: str) -> list[Path]:
+    """Pictures and tables saved with a run, by name.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    folder = RunFolder.of(run_id).artifacts
+    return sorted(path for path in folder.iterdir() if path.suffix in (".png", ".csv")) if folder.is_dir() else []
+
+
+def fingerprint_of(run_id: str) -> dict[str, Any]:
+    """What the run recorded of its data when it was prepared; empty before that.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    try:
+        recorded = json.loads(RunFolder.of(run_id).prepared.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return recorded if isinstance(recorded, dict) else {}
+
+
+def evaluation_of(run_id: str) -> dict[str, Any] | None:
+    """The recorded figures on the locked test split, or None if it was never read.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    try:
+        return json.loads((RunFolder.of(run_id).path / "evaluation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def overrides_of(run: RunView) -> list[str]:
+    """Sentences on what the user overrode for a run, which the reader of its figures must know."""
+    config, told = run.config, []
+    if config.allow_leaks:
+        told.append("The split was allowed to leak: its figures may be too good.")
+    if not config.clean:
+        told.append("What the audit found was not left out of the split.")
+    if config.risk_levels:
+        levels = ", ".join(f"{label} as {level}" for label, level in sorted(config.risk_levels.items()))
+        told.append(f"The mapping of risk levels was changed: {levels}.")
+    if config.weights == "random" and config.freeze_backbone:
+        told.append("The backbone is untrained: the figures prove the path, not an accuracy.")
+    if config.max_images:
+        told.append(f"Only {config.max_images:,} images of the set were used.")
+    return told
+
+
+def _table(path: Path, *, index: bool = False) -> pd.DataFrame | None:
+    try:
+        return pd.read_csv(path, index_col=0 if index else None)
+    except (OSError, pd.errors.EmptyDataError):
+        return None
+
+
+def _split_counts(folder: RunFolder) -> pd.DataFrame | None:
+    split = _table(folder.split)
+    if split is None or "split" not in split or not folder.manifest.is_file():
+        return None
+    labels = pd.read_parquet(folder.manifest, columns=["image_id", "label"]).astype("string")
+    joined = split[["image_id", "split"]].astype("string").merge(labels, on="image_id", how="left")
+    table = joined.groupby(["label", "split"], observed=True).size().unstack(fill_value=0)
+    return table.reindex(columns=[name for name in ("train", "validation", "test") if name in table])

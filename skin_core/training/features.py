@@ -1,0 +1,155 @@
+"""What a frozen backbone makes of each picture, computed once and kept on disk; the head then trains on that."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skin_core.config import Augmentation, RunConfig
+from skin_core.data.augment import COPY_CHANGES
+from skin_core.data.batches import Pixels, view_batches
+from skin_core.errors import WorkspaceError
+from skin_core.imaging.decode import PREPROCESSING_VERSION
+from skin_core.paths import atomic_path, cache_dir
+from skin_core.progress import ProgressCallback, tracked
+
+if TYPE_CHECKING:
+    import keras
+
+# Raised whenever the same settings would give other features.
+FEATURES_VERSION = 1
+
+# Above this many numbers a picture (B7's map has 125,440) half precision halves a cache of many gigabytes.
+HALF_PRECISION_FROM = 16_384
+
+_BATCH = 32
+
+
+class Features:
+    """Views of the same rows, each in a file of its own, read where they are asked for.
+
+    Attributes:
+        shape: (views, rows, ...), as of one array.
+    """
+
+    def __init__(self, views: Sequence[np.ndarray]) -> None:
+        self._views = views
+        self.shape = (len(views), *views[0].shape)
+
+    def __getitem__(self, index: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Row by row: the features of ``rows[i]`` in ``views[i]``."""
+        views, rows = index
+        taken = np.empty((len(rows), *self.shape[2:]), self._views[0].dtype)
+        for view in np.unique(views):
+            chosen = views == view
+            taken[chosen] = self._views[view][rows[chosen]]
+        return taken
+
+
+def n_views(config: RunConfig) -> int:
+    """Views of a training picture that a configuration asks for; one where nothing changes pictures."""
+    return config.cached_views if _changes(config).active else 1
+
+
+def backbone_features(
+    backbone: keras.Model,
+    pixels: Pixels,
+    rows: np.ndarray,
+    config: RunConfig,
+    *,
+    views: int,
+    pictures: str,
+    what: str,
+    progress: ProgressCallback,
+) -> Features:
+    """Computes the features of some rows, or reads them where an earlier run left them.
+
+    Args:
+        backbone: from ``image`` to the tensor that is cached.
+        pixels: uint8 (N, S, S, 3).
+        rows: int64 (M,), rows of ``pixels``.
+        config: family, size, crop, seed and augmentation.
+        views: how many views; view 0 is the unchanged picture.
+        pictures: digest of what ``pixels`` holds (`Prepared.pictures`).
+        what: name of the rows, for the progress ("training").
+        progress: told of each view; may raise to give up, and what is done so far is kept.
+
+    Raises:
+        WorkspaceError: if the disk has no room for them.
+    """
+    shape = (len(rows), *backbone.output_shape[1:])
+    dtype = np.float16 if math.prod(shape[1:]) >= HALF_PRECISION_FROM else np.float32
+    weights = _weights_digest(backbone)
+    files = []
+    for view in range(views):
+        changes = repr((_changes(config), config.seed, pixels.shape[0])) if view else "unchanged"
+        key = "|".join(
+            str(part)
+            for part in (
+                FEATURES_VERSION,
+                PREPROCESSING_VERSION,
+                config.family,
+                config.image_size,
+                config.crop,
+                pictures,
+                hashlib.sha256(np.asarray(rows, np.int64).tobytes()).hexdigest(),
+                weights,
+                np.dtype(dtype),
+                view,
+                changes,
+            )
+        )
+        files.append(cache_dir() / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy")
+    missing = [view for view, file in enumerate(files) if not file.exists()]
+    _check_space(len(missing) * math.prod(shape) * np.dtype(dtype).itemsize)
+    for view in missing:
+        name = f"Computing features of {what} pictures" + (f", view {view + 1} of {views}" if views > 1 else "")
+        _compute(backbone, pixels, rows, config, view, files[view], shape, dtype, name, progress)
+    return Features([np.load(file, mmap_mode="r") for file in files])
+
+
+def _compute(backbone, pixels, rows, config, view, file: Path, shape, dtype, name: str, progress) -> None:
+    import tensorflow as tf
+
+    # A compiled call; Keras' `predict` would add its own loop, callbacks and copies.
+    side = pixels.shape[1]
+    run = tf.function(
+        lambda image: backbone([image], training=False),
+        input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)],
+    )
+    batches = view_batches(pixels, rows, batch_size=_BATCH, seed=config.seed, view=view, augmentation=_changes(config))
+    limit = np.finfo(dtype).max
+    # Written as a stream, not through a map: on a full disk a map ends the process with a bus error.
+    with atomic_path(file) as temporary, open(temporary, "wb") as stream:
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for (inputs,) in tracked(batches, name, -(-len(rows) // _BATCH), progress):
+            stream.write(np.clip(run(inputs["image"]).numpy(), -limit, limit).astype(dtype).tobytes())
+
+
+def _changes(config: RunConfig) -> Augmentation:
+    if config.balance == "augment" and not config.augmentation.active:
+        return COPY_CHANGES
+    return config.augmentation
+
+
+def _weights_digest(model: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def _check_space(needed: int) -> None:
+    free = shutil.disk_usage(cache_dir()).free
+    if needed > free:
+        raise WorkspaceError(
+            f"The features need {needed / 1e9:.1f} GB, but the workspace's disk has {free / 1e9:.1f} GB free; free some "
+            "space, lower cached_views, or move the workspace with LESIONLAB_HOME."
+        )

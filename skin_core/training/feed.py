@@ -1,0 +1,155 @@
+"""What the loop is fed with: batches of pixels, or of features that a frozen backbone gave once.
+
+What comes is a function of (seed, epoch, index) alone, so a resume can go on at any batch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skin_core.config import RunConfig
+from skin_core.data import balance
+from skin_core.data.batches import Pixels, feature_batches, n_batches, plain_batches, training_batches
+from skin_core.training.prepare import Prepared
+
+if TYPE_CHECKING:
+    from skin_core.models.objective import Objective
+    from skin_core.training.features import Features
+
+# Inputs by name, targets, sample weights.
+Batch = tuple[Mapping[str, Any], Any, Any]
+
+# A batch that nothing is learnt from needs no memory for gradients.
+PREDICTION_BATCH = 64
+
+
+class Feed(ABC):
+    """Batches of one run.
+
+    Args:
+        config: the run's configuration.
+        prepared: the run's data.
+        objective: gives targets their form.
+
+    Attributes:
+        labels: int32 (M,), class numbers of the validation rows in the order of `validation`.
+    """
+
+    def __init__(self, config: RunConfig, prepared: Prepared, objective: Objective) -> None:
+        self.config = config
+        self._train = prepared.rows("train")
+        self._validation = prepared.rows("validation")
+        self._tabular = prepared.tabular
+        self._train_labels = prepared.labels[self._train]
+        self._n_classes = len(prepared.classes)
+        self.labels = prepared.labels[self._validation]
+        # Rows without a label are in no split; their number must not reach one-hot targets.
+        self._targets = objective.targets(np.maximum(prepared.labels, 0))
+
+    def plan(self, epoch: int) -> balance.Plan:
+        """The rows of an epoch, counted from 0."""
+        return balance.plan(
+            self._train_labels, self.config.balance, n_classes=self._n_classes, seed=self.config.seed, epoch=epoch
+        )
+
+    def n_batches(self, epoch: int) -> int:
+        """Batches of an epoch, counted from 0."""
+        return n_batches(len(self.plan(epoch).rows), self.config.batch_size)
+
+    def _common(self, plan: balance.Plan, epoch: int, start: int) -> dict[str, Any]:
+        return {
+            "batch_size": self.config.batch_size,
+            "seed": self.config.seed,
+            "epoch": epoch,
+            "start_batch": start,
+            "copies": plan.copies if self.config.balance == "augment" else None,
+        }
+
+    @abstractmethod
+    def training(self, epoch: int, start: int) -> Iterator[Batch]:
+        """The batches of an epoch from the batch ``start`` on, as the unbroken epoch would give them."""
+
+    @abstractmethod
+    def validation(self) -> Iterator[Mapping[str, Any]]:
+        """Inputs of all validation rows, in order, neither augmented nor resampled."""
+
+
+class PixelFeed(Feed):
+    """Feeds the whole network with pixels.
+
+    Args:
+        config, prepared, objective: see `Feed`.
+        pixels: of every row of the manifest.
+    """
+
+    def __init__(self, config: RunConfig, prepared: Prepared, objective: Objective, pixels: Pixels) -> None:
+        super().__init__(config, prepared, objective)
+        self._pixels = pixels
+
+    def training(self, epoch: int, start: int) -> Iterator[Batch]:
+        """See `Feed.training`."""
+        plan = self.plan(epoch)
+        weights = np.ones(len(self._targets), np.float32)
+        weights[self._train] = plan.class_weights[self._train_labels]
+        yield from training_batches(
+            self._pixels,
+            self._train[plan.rows],
+            self._targets,
+            augmentation=self.config.augmentation,
+            tabular=self._tabular,
+            sample_weights=weights,
+            **self._common(plan, epoch, start),
+        )
+
+    def validation(self) -> Iterator[Mapping[str, Any]]:
+        """See `Feed.validation`."""
+        batches = plain_batches(self._pixels, self._validation, batch_size=PREDICTION_BATCH, tabular=self._tabular)
+        for (inputs,) in batches:
+            yield inputs
+
+
+class FeatureFeed(Feed):
+    """Feeds the head with cached features.
+
+    Args:
+        config, prepared, objective: see `Feed`.
+        training_features: views of the training rows, in their order.
+        validation_features: one view of the validation rows.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        prepared: Prepared,
+        objective: Objective,
+        training_features: Features,
+        validation_features: Features,
+    ) -> None:
+        super().__init__(config, prepared, objective)
+        self._features = training_features
+        self._validation_features = validation_features
+
+    def training(self, epoch: int, start: int) -> Iterator[Batch]:
+        """See `Feed.training`."""
+        plan = self.plan(epoch)
+        yield from feature_batches(
+            self._features,
+            plan.rows,
+            self._targets[self._train],
+            tabular=None if self._tabular is None else self._tabular[self._train],
+            sample_weights=plan.class_weights[self._train_labels],
+            **self._common(plan, epoch, start),
+        )
+
+    def validation(self) -> Iterator[Mapping[str, Any]]:
+        """See `Feed.validation`."""
+        for start in range(0, len(self.labels), PREDICTION_BATCH):
+            rows = np.arange(start, min(start + PREDICTION_BATCH, len(self.labels)))
+            inputs = {"features": self._validation_features[np.zeros_like(rows), rows].astype(np.float32)}
+            if self._tabular is not None:
+                inputs["tabular"] = self._tabular[self._validation[rows]]
+            yield inputs

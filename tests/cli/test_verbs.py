@@ -1,0 +1,181 @@
+"""The command line as whole processes: what a script would see on standard output, on standard error and as exit code."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+VERBS = ["demo-data", "audit", "train", "runs", "evaluate", "publish", "screen", "predict", "evaluate-bundle"]
+
+
+def call(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LESIONLAB_HOME": str(home), "LESIONLAB_MODELS": str(home / "models")}
+    return subprocess.run(
+        [sys.executable, "-m", "skin_core", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def document(*arguments: str, home: Path):
+    """Runs a verb with --json and returns the one document on standard output."""
+    result = call(*arguments, "--json", home=home)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def demo(home: Path) -> Path:
+    out = home / "ham"
+    assert document("demo-data", "--layout", "ham10000", "--out", out, "--n", "90", "--seed", "3", home=home)["n"] == 90
+    return out
+
+
+@pytest.fixture(scope="module")
+def run(home: Path, demo: Path) -> dict:
+    settings = ("epochs=2", "image_size=32", "batch_size=16", "early_stopping=0")
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    return document("train", demo, "--family", "light_cnn", *overrides, home=home)
+
+
+@pytest.fixture(scope="module")
+def bundle(home: Path, run: dict) -> str:
+    return document("publish", run["run"], "--name", "cli-bundle", home=home)["name"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, home: Path) -> None:
+    result = call(verb, "--help", home=home)
+    assert result.returncode == 0
+    assert "--json" in result.stdout
+
+
+def test_wrong_usage_is_exit_code_2(home: Path) -> None:
+    assert call("no-such-verb", home=home).returncode == 2
+    assert call("audit", home=home).returncode == 2
+    assert call("train", "somewhere", home=home).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("audit", "/no/such/folder"), "/no/such/folder"),
+        (("train", "/no/such/folder", "--family", "light_cnn"), "/no/such/folder"),
+        (("train", "/", "--family", "no_such_family"), "no_such_family"),
+        (("train", "/", "--family", "light_cnn", "--set", "epochs.x=1"), "'epochs' has no parts"),
+        (("evaluate", "nosuchrun"), "nosuchrun"),
+        (("publish", "nosuchrun", "--name", "x"), "nosuchrun"),
+        (("screen", "no-such-bundle", "a.jpg"), "no-such-bundle"),
+        (("predict", "no-such-bundle", "/", "--out", "/tmp/x.csv"), "no-such-bundle"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(arguments, says: str, home: Path) -> None:
+    result = call(*arguments, home=home)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    sentence = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(sentence) == 1 and says in sentence[0] and sentence[0].endswith(".")
+
+
+def test_audit_names_its_findings_by_the_path_below_the_root(home: Path) -> None:
+    out = home / "faulty"
+    document(
+        "demo-data", "--layout", "folder", "--out", out, "--n", "60", "--conflicts", "2", "--broken", "1", home=home
+    )
+    findings = document("audit", out, home=home)
+    keys = ["source", "n_images", "classes", "unreadable", "identical", "near_duplicates", "across"]
+    assert {*keys, "label_conflicts", "split_leaks", "missing"} <= set(findings)
+    assert len(findings["label_conflicts"]) == 2
+    assert len(findings["unreadable"]) == 1
+    for group in findings["label_conflicts"]:
+        assert all((out / name).is_file() for name in group)
+
+
+def test_train_prints_the_run_and_runs_lists_it(home: Path, run: dict) -> None:
+    assert run["status"] == "finished"
+    assert run["epoch"] == run["epochs"] == 2
+    listed = document("runs", home=home)
+    assert [item["run"] for item in listed if item["run"] == run["run"]] == [run["run"]]
+
+
+def test_evaluate_reports_intervals_or_null(home: Path, run: dict) -> None:
+    result = document("evaluate", run["run"], home=home)
+    assert result["n"] > 0
+    for name in ("balanced_accuracy", "malignancy_auc", "accuracy", "ece"):
+        entry = result["metrics"][name]
+        assert set(entry) >= {"value", "low", "high"}
+        if entry["value"] is not None and entry["low"] is not None:
+            assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_screen_goes_on_after_a_bad_file(home: Path, bundle: str, demo: Path) -> None:
+    good = next(demo.rglob("*.jpg"))
+    bad = home / "notes.jpg"
+    bad.write_text("this is text")
+    maps = home / "maps"
+    first, second, third = document("screen", bundle, bad, home / "absent.png", good, "--heatmaps", maps, home=home)
+    assert first["file"] == str(bad) and first["error"].endswith(".")
+    assert "absent.png" in second["error"]
+    assert sum(third["classes"].values()) == pytest.approx(1, abs=1e-4)
+    assert third["malignancy"] is None or 0 <= third["malignancy"] <= 1
+    assert third["decision"]
+    assert any("synthetic" in warning.lower() for warning in third["warnings"])
+    if "heatmap" in third:
+        with Image.open(third["heatmap"]) as overlay, Image.open(good) as original:
+            assert overlay.size == original.size
+        assert good.stem not in Path(third["heatmap"]).name
+
+
+def test_screen_names_bytes_that_are_no_text_and_waits_for_no_pipe(
+    home: Path, bundle: str, demo: Path, tmp_path: Path
+) -> None:
+    picture = os.path.join(os.fsencode(tmp_path), b"caf\xe9.jpg")
+    shutil.copy(os.fsencode(next(demo.rglob("*.jpg"))), picture)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    named, pipe = document("screen", bundle, os.fsdecode(picture), str(tmp_path / "pipe.jpg"), home=home)
+    assert named["file"] == f"{tmp_path}/caf\ufffde9.jpg" and "error" not in named
+    assert "no ordinary file" in pipe["error"]
+
+
+def test_predict_writes_a_row_for_each_image(home: Path, bundle: str, demo: Path) -> None:
+    out = home / "predictions.csv"
+    result = document("predict", bundle, demo, "--out", out, home=home)
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == result["n"] == 90
+    assert {row["image_id"] for row in rows} == {path.stem for path in demo.rglob("*.jpg")}
+
+
+def test_predict_writes_the_competition_form(home: Path, bundle: str) -> None:
+    out = home / "isic2024"
+    document("demo-data", "--layout", "isic2024", "--out", out, "--n", "40", home=home)
+    result = document("predict", bundle, out / "test-metadata.csv", "--out", home / "p.csv", home=home)
+    with Path(result["submission"]).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["isic_id", "target"]
+    assert len(rows) == result["n"]
+    assert all(0 <= float(row["target"]) <= 1 for row in rows)
+
+
+def test_evaluate_bundle_leaves_out_what_it_was_trained_on(home: Path, bundle: str, demo: Path) -> None:
+    result = document("evaluate-bundle", bundle, demo, home=home)
+    assert 0 < result["n"] < 90

@@ -1,0 +1,62 @@
+"""Calibration finds the parameters that data was made with; the threshold keeps its promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from skin_core.evaluation.calibration import calibrated, fit_calibration
+from skin_core.evaluation.operating_point import fit_threshold
+
+
+def _made(temperature: float, bias: tuple[float, ...], n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(5)
+    logits = generator.normal(0, 3, (n, len(bias)))
+    probabilities = calibrated(logits, temperature, bias)
+    labels = (generator.random((n, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
+    return logits, np.minimum(labels, len(bias) - 1)
+
+
+def test_finds_the_temperature_and_the_shift_of_priors() -> None:
+    temperature, bias = fit_calibration(*_made(2.5, (1.0, -1.5, 0.5)))
+    assert temperature == pytest.approx(2.5, rel=0.05)
+    assert bias == pytest.approx((1.0, -1.5, 0.5), abs=0.08)
+
+
+def test_a_class_without_images_keeps_a_finite_bias() -> None:
+    logits, _ = _made(1.0, (0.0, 0.0, 0.0), n=100)
+    temperature, bias = fit_calibration(logits, np.arange(100) % 2)
+    assert np.isfinite([temperature, *bias]).all()
+    assert sum(bias) == pytest.approx(0, abs=1e-9)
+
+
+def test_one_class_alone_changes_nothing() -> None:
+    assert fit_calibration(np.ones((4, 2)), np.zeros(4, int)) == (1.0, (0.0, 0.0))
+    assert fit_calibration(np.ones((0, 2)), np.zeros(0, int)) == (1.0, (0.0, 0.0))
+
+
+def test_calibrated_rows_sum_to_one_even_for_huge_logits() -> None:
+    rows = calibrated(np.array([[1e4, -1e4], [0.0, 0.0]], np.float32), 0.5)
+    assert rows.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+
+
+def test_threshold_by_hand() -> None:
+    risk = np.array([0.9, 0.8, 0.6, 0.2, 0.7, 0.5, 0.1, 0.05])
+    positive = np.array([True, True, True, True, False, False, False, False])
+    # Three of four positives suffice for 0.75: 0.6 is the last, 0.5 the next lower risk.
+    point = fit_threshold(risk, positive, min_sensitivity=0.75)
+    assert point.threshold == pytest.approx(0.55)
+    assert (point.sensitivity, point.specificity) == (0.75, 0.75)
+    assert (point.n_positive, point.n_negative) == (4, 4)
+
+
+def test_threshold_at_95_of_20_lets_one_go() -> None:
+    risk = np.linspace(0.05, 1, 20)
+    point = fit_threshold(np.r_[risk, 0.01], np.r_[np.ones(20, bool), False])
+    assert point.sensitivity == pytest.approx(0.95)
+    assert 0.05 < point.threshold < 0.1
+
+
+def test_no_positive_no_threshold() -> None:
+    assert fit_threshold(np.array([0.1, 0.2]), np.array([False, False])) is None
+    assert fit_threshold(np.array([0.4]), np.array([True])).specificity is None

@@ -1,0 +1,130 @@
+"""Metrics against values worked out by hand, and against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from skin_core.evaluation import metrics
+from skin_core.evaluation.bootstrap import with_intervals
+from skin_core.evaluation.scored import Scored
+
+ONE = np.ones((1, 6))
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+GUESSES = np.array([0, 0, 1, 1, 2, 2])
+
+
+def test_confusion_by_hand() -> None:
+    table = metrics.confusion(ONE, LABELS, GUESSES, 3)
+    assert table.tolist() == [[[2, 1, 0], [0, 1, 1], [0, 0, 1]]]
+    assert metrics.accuracy(table)[0] == pytest.approx(4 / 6)
+    assert metrics.recalls(table)[0].tolist() == pytest.approx([2 / 3, 1 / 2, 1])
+    assert metrics.specificities(table)[0].tolist() == pytest.approx([1, 3 / 4, 4 / 5])
+    assert metrics.f1_scores(table)[0].tolist() == pytest.approx([4 / 5, 2 / 4, 2 / 3])
+
+
+def test_auc_by_hand_with_a_tie() -> None:
+    positive = np.array([True, True, False, False])
+    score = np.array([0.9, 0.5, 0.5, 0.1])
+    # Pairs: 0.9 beats both, 0.5 ties one and beats one: (2 + 1.5) / 4.
+    assert metrics.auc(np.ones((1, 4)), positive, score)[0] == pytest.approx(3.5 / 4)
+    doubled = metrics.auc(np.array([[1.0, 2, 1, 1]]), positive, score)
+    assert doubled[0] == pytest.approx((2 + 3) / 6)
+
+
+def test_auc_without_one_side_is_undefined() -> None:
+    weights = np.array([[1.0, 1, 1], [0, 1, 1]])
+    values = metrics.auc(weights, np.array([True, False, False]), np.array([0.3, 0.1, 0.2]))
+    assert values[0] == 1 and np.isnan(values[1])
+    assert np.isnan(metrics.auc(np.ones((1, 0)), np.zeros(0, bool), np.zeros(0)))
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    # Bins of 1/15: 0.95 is in the last (two images, one right), 0.55 in its own (right).
+    correct, confidence = np.array([True, False, True]), np.array([0.95, 0.95, 0.55])
+    expected = (abs(1 - 1.9) + abs(1 - 0.55)) / 3
+    assert metrics.expected_calibration_error(np.ones((1, 3)), correct, confidence)[0] == pytest.approx(expected)
+
+
+def test_agrees_with_scikit_learn() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 4, 300)
+    probabilities = generator.dirichlet(np.ones(4), 300)
+    scored = _scored(labels, probabilities)
+    found = {name: values[0] for name, values in scored.figures(np.ones((1, 300))).items()}
+    guesses = probabilities.argmax(axis=1)
+    assert found["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(labels, guesses))
+    assert found["macro_f1"] == pytest.approx(reference.f1_score(labels, guesses, average="macro"))
+    assert found["macro_auc"] == pytest.approx(
+        reference.roc_auc_score(labels, probabilities, multi_class="ovr", average="macro")
+    )
+    assert found["log_loss"] == pytest.approx(reference.log_loss(labels, probabilities))
+    assert found["malignancy_auc"] == pytest.approx(reference.roc_auc_score(labels >= 2, scored.risk))
+    clear = labels != 2
+    assert found["malignancy_auc_without_premalignant"] == pytest.approx(
+        reference.roc_auc_score(labels[clear] == 3, scored.risk[clear])
+    )
+    assert found["melanoma_auc"] == pytest.approx(reference.roc_auc_score(labels == 3, probabilities[:, 3]))
+
+
+def test_what_is_undefined_is_nan() -> None:
+    scored = _scored(np.zeros(5, int), np.full((5, 4), 0.25))
+    found = scored.metrics(resamples=20)
+    assert found["accuracy"]["value"] == 1.0
+    for name in ("macro_auc", "malignancy_auc", "melanoma_auc", "sensitivity_c3", "malignancy_sensitivity"):
+        assert np.isnan(found[name]["value"]), name
+        assert np.isnan(found[name]["low"]), name
+
+
+def test_labels_outside_the_classes_count_for_the_risk_only() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    scored = Scored(
+        classes=("benign", "malignant"),
+        labels=np.array([0, 1, -1]),
+        levels=np.array([0, 2, 1]),
+        melanoma=np.array([-1, -1, -1]),
+        groups=np.arange(3),
+        probabilities=probabilities,
+        risk=probabilities[:, 1],
+        threshold=0.7,
+    )
+    found = {name: values[0] for name, values in scored.figures(np.ones((1, 3))).items()}
+    assert found["accuracy"] == 1.0
+    assert found["malignancy_auc"] == 1.0
+    assert found["malignancy_sensitivity"] == pytest.approx(1 / 2)
+    assert found["malignancy_specificity"] == 1.0
+    assert scored.confusion().tolist() == [[1, 0], [0, 1]]
+
+
+def test_resampling_lesions_widens_the_interval() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.repeat(generator.integers(0, 2, 40), 10)
+    right = np.repeat(generator.random(40) < 0.8, 10)
+
+    def figure(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"accuracy": metrics.mean_of(weights, right.astype(float))}
+
+    by_image = with_intervals(figure, np.arange(400), seed=1)["accuracy"]
+    by_lesion = with_intervals(figure, np.repeat(np.arange(40), 10), seed=1)["accuracy"]
+    assert len(labels) == 400 and by_image["value"] == by_lesion["value"] == pytest.approx(right.mean())
+    assert by_lesion["high"] - by_lesion["low"] > 2 * (by_image["high"] - by_image["low"])
+    # Binomial with 40 lesions: a 95 % interval about 4 standard errors wide.
+    width = 4 * np.sqrt(right.mean() * (1 - right.mean()) / 40)
+    assert by_lesion["high"] - by_lesion["low"] == pytest.approx(width, rel=0.2)
+    assert with_intervals(figure, np.repeat(np.arange(40), 10), seed=1)["accuracy"] == by_lesion
+
+
+def _scored(labels: np.ndarray, probabilities: np.ndarray) -> Scored:
+    """Classes c0, c1 benign, c2 premalignant, c3 melanoma."""
+    return Scored(
+        classes=("c0", "c1", "c2", "c3"),
+        labels=labels,
+        levels=np.array([0, 0, 1, 2])[labels],
+        melanoma=(labels == 3).astype(int),
+        groups=np.arange(len(labels)),
+        probabilities=probabilities,
+        risk=probabilities[:, 2] + probabilities[:, 3],
+        melanoma_column=3,
+        threshold=0.5,
+    )

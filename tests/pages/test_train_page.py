@@ -1,0 +1,110 @@
+"""The Train page: its form, and a run started, stopped and taken up again from it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from skin_core.config import RunConfig
+from skin_core.models.registry import all_families, default_config
+from skin_core.services import datasets, runs
+
+
+def _until(condition, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_without_data_the_page_says_what_to_do(open_page) -> None:
+    app = open_page("pages/3_Train.py")
+    assert not app.exception
+    assert "A run needs data" in app.info[0].value
+    assert app.button(key="train_demo_make")
+
+
+def test_the_form_has_every_field_of_the_configuration(open_page, demo_ham10000: Path) -> None:
+    datasets.open_dataset(demo_ham10000)
+    app = open_page("pages/3_Train.py")
+    app.selectbox(key="train_family").set_value("tbp_fusion").run()
+    assert not app.exception and not app.error
+    kinds = (app.number_input, app.selectbox, app.toggle, app.text_input, app.multiselect)
+    keys = {widget.key for kind in kinds for widget in kind}
+    for name in RunConfig.model_fields:
+        if name in ("data", "family", "risk_levels"):
+            continue
+        assert any(key.startswith(f"run.tbp_fusion.{name}") for key in keys if key), name
+
+
+@pytest.mark.parametrize("name", sorted(all_families()))
+def test_the_form_starts_from_the_familys_defaults(open_page, demo_ham10000: Path, name: str) -> None:
+    datasets.open_dataset(demo_ham10000)
+    app = open_page("pages/3_Train.py")
+    app.selectbox(key="train_family").set_value(name).run()
+    assert not app.exception and not app.error
+    defaults = default_config(name, str(demo_ham10000))
+    assert app.number_input(key=f"run.{name}.epochs").value == defaults.epochs
+    assert app.number_input(key=f"run.{name}.learning_rate").value == defaults.learning_rate
+    assert app.selectbox(key=f"run.{name}.balance").value == defaults.balance
+    assert app.selectbox(key=f"run.{name}.augmentation.flip").value == defaults.augmentation.flip
+    if all_families()[name].tabular:
+        assert app.multiselect(key=f"run.{name}.features").value == list(defaults.features)
+
+
+def test_an_unknown_run_in_the_address_is_told(open_page) -> None:
+    app = open_page("pages/3_Train.py", run="nothing")
+    assert not app.exception
+    assert "There is no run 'nothing'" in app.warning[0].value
+
+
+def test_values_that_do_not_go_together_are_one_sentence(open_page, demo_ham10000: Path) -> None:
+    datasets.open_dataset(demo_ham10000)
+    app = open_page("pages/3_Train.py")
+    app.number_input(key="run.light_cnn.validation_fraction").set_value(0.6)
+    app.number_input(key="run.light_cnn.test_fraction").set_value(0.6).run()
+    assert not app.exception
+    assert "must leave something to train on" in app.error[0].value
+    assert runs.list_runs() == []
+
+
+@pytest.mark.timeout(900)
+def test_start_stop_and_resume(open_page, demo_ham10000: Path) -> None:
+    datasets.open_dataset(demo_ham10000)
+    app = open_page("pages/3_Train.py")
+    app.number_input(key="run.light_cnn.epochs").set_value(1000)
+    app.number_input(key="run.light_cnn.image_size").set_value(32)
+    app.number_input(key="run.light_cnn.early_stopping").set_value(0)
+    app.text_input(key="run.light_cnn.title").set_value("From the page")
+    app.button(key="start_run").click().run()
+    assert not app.exception and not app.error
+    (run,) = runs.list_runs()
+    assert app.query_params["run"] == run.run_id
+    assert (run.title, run.config.image_size, run.config.epochs) == ("From the page", 32, 1000)
+    assert app.subheader[0].value == "From the page"
+    try:
+        _until(lambda: runs.get_run(run.run_id).epoch >= 1)
+        # A second browser, without an address, finds the run that is at work.
+        other = open_page("pages/3_Train.py")
+        assert other.subheader[0].value == "From the page"
+        app.run()
+        app.button(key=f"stop_{run.run_id}").click().run()
+        assert not app.exception
+    finally:
+        if runs.get_run(run.run_id).at_work:
+            runs.stop_run(run.run_id)
+        _until(lambda: not runs.get_run(run.run_id).at_work)
+    stopped = runs.get_run(run.run_id)
+    assert stopped.status == "stopped" and 1 <= stopped.epoch < 1000
+    app.run()
+    assert any("Resume goes on from there" in info.value for info in app.info)
+    try:
+        app.button(key=f"resume_{run.run_id}").click().run()
+        assert not app.exception
+        assert runs.get_run(run.run_id).at_work
+        _until(lambda: runs.get_run(run.run_id).epoch > stopped.epoch)
+    finally:
+        runs.stop_run(run.run_id)
+        _until(lambda: not runs.get_run(run.run_id).at_work)

@@ -1,0 +1,55 @@
+"""A bundle for tests: a small network, really trained on drawn lesions and really published, once a test session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from filelock import FileLock
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+NAME = "tiny"
+DATA = "published-data"
+
+# As small as every step still works: what the network has learnt does not matter to the tests, only that all is real.
+SETTINGS = ("image_size=64", "batch_size=16", "epochs=2", "balance=none", "title=Tiny network")
+
+
+def published(place: Path) -> Path:
+    """The bundle's folder below ``place``; made there by the first who asks, in processes of its own.
+
+    Args:
+        place: a folder that all processes of the test session share.
+    """
+    home, models = place / "published-home", place / "published-models"
+    with FileLock(place / "published.lock"):
+        if not (models / NAME / "bundle.json").is_file():
+            environment = {**os.environ, "LESIONLAB_HOME": str(home), "LESIONLAB_MODELS": str(models)}
+            data = str(place / DATA)
+            _run(environment, "demo-data", "--layout", "ham10000", "--out", data, "--n", "210")
+            overrides = [word for setting in SETTINGS for word in ("--set", setting)]
+            run_id = _run(environment, "train", data, "--family", "light_cnn", *overrides)["run"]
+            _run(environment, "publish", run_id, "--name", NAME)
+    return models / NAME
+
+
+def _run(environment: dict[str, str], *words: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "skin_core", *words, "--json"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
+    return json.loads(done.stdout)
+
+
+def known_pictures(bundle: Path) -> list[Path]:
+    """The pictures that the bundle of `published` learnt from and was calibrated on, sorted by name."""
+    return sorted((bundle.parent.parent / DATA).rglob("*.jpg"))

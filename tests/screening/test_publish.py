@@ -1,0 +1,168 @@
+"""From a real small run to a bundle: evaluated once, published, judged on a set, predicting a set, explained."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skin_core.config import apply_overrides
+from skin_core.errors import BundleError, RunError
+from skin_core.services import publishing, screening
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("publish")
+
+
+@pytest.fixture(autouse=True)
+def one_workspace(workspace: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests build on one another's results."""
+    monkeypatch.setenv("LESIONLAB_HOME", str(home / "workspace"))
+    monkeypatch.setenv("LESIONLAB_MODELS", str(home / "models"))
+
+
+@pytest.fixture(scope="module")
+def data(home: Path) -> Path:
+    from skin_core.data.demo import write_demo
+
+    return write_demo(home / "data", layout="ham10000", n=110, seed=5)
+
+
+@pytest.fixture
+def run_id(home: Path, data: Path) -> str:
+    """One run of two epochs with columns beside the image, trained at the first call."""
+    known = home / "run"
+    if known.exists():
+        return known.read_text()
+    from skin_core.config import RunConfig
+    from skin_core.models.registry import default_config
+    from skin_core.services import runs
+
+    base = default_config("light_cnn", str(data)).model_dump()
+    settings = ["epochs=2", "image_size=48", "batch_size=16", "early_stopping=0", "monitor=val_loss"]
+    run = runs.create_run(RunConfig.parse(apply_overrides(base, settings)))
+    view = runs.run_in_foreground(run)
+    assert view.status == "finished", view.error
+    known.write_text(run)
+    return run
+
+
+def test_the_test_split_is_read_once_and_recorded(run_id: str, home: Path) -> None:
+    first = publishing.evaluate_run(run_id)
+    assert first["n"] > 5 and first["count"] == 1 and first["fingerprint"]
+    assert np.sum(first["confusion"]) == first["n"]
+    for name in ("balanced_accuracy", "accuracy", "malignancy_auc", "melanoma_auc", "ece"):
+        assert set(first["metrics"][name]) == {"value", "low", "high"}
+    record = home / "workspace" / "runs" / run_id / "evaluation.json"
+    assert json.loads(record.read_text()) == first
+    assert publishing.evaluate_run(run_id) == first
+
+
+def test_publish_writes_a_bundle_that_screens(run_id: str, home: Path, data: Path) -> None:
+    info = publishing.publish_run(run_id, "fresh")
+    assert info.path == home / "models" / "fresh" and screening.is_trusted(info)
+    assert info.parity["probabilities"] < 1e-3 and info.parity["maps"] < 1e-3
+    assert info.synthetic and info.validation.n > 5
+    assert info.test is not None and info.test.split == "test"
+    assert info.endpoint == ("akiec", "bcc", "mel")
+    assert info.unseen == ("Squamous cell carcinoma",)
+    assert info.operating_point.sensitivity >= 0.95
+    card = (info.path / "MODEL_CARD.md").read_text()
+    assert "not a medical device" in card and "locked test split" in card
+    names = {path.name for path in info.path.iterdir()}
+    assert names == {"screen.tflite", "model.keras", "gate.npz", "signatures.npz", "MODEL_CARD.md", "bundle.json"}
+    everything = b"".join(path.read_bytes() for path in info.path.iterdir())
+    picture = next(iter(sorted(data.rglob("*.jpg"))))
+    assert picture.stem.encode() not in everything and str(home).encode() not in everything
+    prediction = screening.screen_image(screening.load_bundle("fresh"), picture.read_bytes())
+    assert prediction.decision in ("refer", "no referral", "refused")
+    from skin_core.services.runs import get_run
+
+    assert get_run(run_id).bundles == ("fresh",)
+
+
+def test_what_cannot_be_published_is_told(run_id: str) -> None:
+    with pytest.raises(BundleError, match="already a bundle 'fresh'"):
+        publishing.publish_run(run_id, "fresh")
+    for name in ("", "Bad Name", "../up", "ä"):
+        with pytest.raises(BundleError, match="lower-case letters"):
+            publishing.publish_run(run_id, name)
+    with pytest.raises(RunError, match="no run 'nosuch'"):
+        publishing.publish_run("nosuch", "x")
+    with pytest.raises(RunError, match="no run 'nosuch'"):
+        publishing.evaluate_run("nosuch")
+
+
+def test_overwrite_replaces(run_id: str) -> None:
+    before = screening.load_bundle("fresh").info.created
+    after = publishing.publish_run(run_id, "fresh", overwrite=True, compact=True)
+    assert after.created >= before
+    assert screening.load_bundle("fresh").info.parity["probabilities"] < 1e-3
+
+
+def test_a_run_without_a_model_is_not_evaluated(run_id: str, data: Path) -> None:
+    from skin_core.models.registry import default_config
+    from skin_core.services import runs
+
+    empty = runs.create_run(default_config("light_cnn", str(data)))
+    with pytest.raises(RunError):
+        publishing.evaluate_run(empty)
+    with pytest.raises(RunError, match="cannot be published"):
+        publishing.publish_run(empty, "empty")
+
+
+def test_a_bundle_is_judged_without_its_own_pictures(run_id: str, data: Path, home: Path) -> None:
+    import pandas as pd
+
+    found = publishing.evaluate_bundle("fresh", data)
+    split = pd.read_csv(home / "workspace" / "runs" / run_id / "split.csv")
+    assert found["n"] == (split["split"] == "test").sum()
+    assert found["n"] + found["left_out"] == 110
+    assert found["unmapped"] == []
+
+
+def test_foreign_classes_count_for_the_malignancy(run_id: str, demo_folder: Path) -> None:
+    found = publishing.evaluate_bundle("fresh", demo_folder)
+    assert found["unmapped"] == ["benign", "malignant"]
+    assert found["metrics"]["balanced_accuracy"]["value"] is None
+    assert found["metrics"]["malignancy_auc"]["value"] is not None
+    assert found["metrics"]["melanoma_auc"]["value"] is None
+
+
+def test_predict_writes_one_row_an_image(run_id: str, demo_faulty: Path, home: Path) -> None:
+    out = home / "predictions.csv"
+    result = publishing.predict_set("fresh", demo_faulty, out)
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == result["n"]
+    assert result["unreadable"] == sum(row["error"] != "" for row in rows) == 3
+    assert result["refused"] == sum(row["decision"] == "refused" for row in rows)
+    for row in rows:
+        given = [float(value) for name, value in row.items() if name.startswith("p_") and value]
+        assert (row["decision"] in ("refer", "no referral")) == bool(given)
+        assert not given or sum(given) == pytest.approx(1, abs=1e-4)
+    assert result["submission"] is None
+
+
+def test_predict_fills_the_competition_form(run_id: str, demo_isic2024: Path, home: Path) -> None:
+    result = publishing.predict_set("fresh", demo_isic2024 / "test-metadata.csv", home / "p" / "p.csv")
+    with Path(result["submission"]).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["isic_id", "target"] and len(rows) == result["n"] == 6
+    assert all(0 <= float(row["target"]) <= 1 for row in rows)
+
+
+def test_a_deeper_map_comes_from_its_own_process(run_id: str, data: Path) -> None:
+    bundle = screening.load_bundle("fresh")
+    for picture in sorted(data.rglob("*.jpg")):
+        prediction = screening.screen_image(bundle, picture.read_bytes())
+        if prediction.in_distribution:
+            break
+    heat = screening.deeper_explanation(bundle, prediction, "gradcam++", "mel")
+    assert heat.shape == prediction.pixels.shape[:2]
+    assert np.nanmin(heat) >= 0 and np.nanmax(heat) <= 1

@@ -1,0 +1,89 @@
+"""Opening and remembering data sets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from skin_core.errors import DataSourceError
+from skin_core.services import datasets
+
+
+def test_opened_sets_are_remembered_newest_first(demo_folder: Path, demo_ham10000: Path) -> None:
+    datasets.open_dataset(demo_folder)
+    datasets.open_dataset(demo_ham10000)
+    datasets.open_dataset(demo_folder)
+    first, second = datasets.known_datasets()
+    assert (first.path, first.source, first.n_images, first.n_classes) == (str(demo_folder), "folder", 60, 2)
+    assert first.synthetic and first.kind == "recent"
+    assert (second.path, second.n_images, second.n_classes) == (str(demo_ham10000), 84, 7)
+    assert first.title.endswith("/folder (synthetic, 60 images)")
+
+
+def test_a_forgotten_or_gone_set_is_not_offered(demo_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(demo_folder, copy)
+    datasets.open_dataset(demo_folder)
+    datasets.open_dataset(copy)
+    datasets.forget_dataset(demo_folder)
+    assert [known.path for known in datasets.known_datasets()] == [str(copy)]
+    shutil.rmtree(copy)
+    assert datasets.known_datasets() == []
+
+
+def test_a_path_that_cannot_be_read_is_not_remembered(tmp_path: Path) -> None:
+    with pytest.raises(DataSourceError):
+        datasets.open_dataset(tmp_path / "nowhere")
+    with pytest.raises(DataSourceError, match="No path was given"):
+        datasets.open_dataset("  ")
+    assert datasets.known_datasets() == []
+
+
+def test_a_damaged_list_is_started_anew(workspace: Path, demo_folder: Path) -> None:
+    workspace.mkdir(parents=True, exist_ok=True)
+    (workspace / "recent_datasets.json").write_text('[{"pa')
+    assert datasets.known_datasets() == []
+    datasets.open_dataset(demo_folder)
+    assert len(json.loads((workspace / "recent_datasets.json").read_text())) == 1
+
+
+def test_sets_named_in_the_environment_are_offered(demo_folder, demo_ham10000, monkeypatch) -> None:
+    monkeypatch.setenv("LESIONLAB_DATA", os.pathsep.join([str(demo_folder), str(demo_ham10000), "/no/such/folder"]))
+    offered = datasets.known_datasets()
+    assert [(known.path, known.kind) for known in offered] == [
+        (str(demo_folder), "offered"),
+        (str(demo_ham10000), "offered"),
+    ]
+
+
+def test_a_path_may_be_pasted_with_quotes_and_blanks(demo_folder: Path) -> None:
+    assert datasets.absolute(f'  "{demo_folder}/" ') == str(demo_folder)
+
+
+def test_demo_is_drawn_once(workspace: Path) -> None:
+    told = []
+    path = datasets.make_demo(layout="folder", n=40, progress=told.append)
+    assert path == str(workspace / "demo" / "folder-40") and told[-1].done == told[-1].total
+    again = []
+    assert datasets.make_demo(layout="folder", n=40, progress=again.append) == path
+    assert again == []
+    assert [folder.name for folder in (workspace / "demo").iterdir()] == ["folder-40"]
+    (known,) = datasets.known_datasets()
+    assert known.kind == "demo" and known.title == "folder-40 (synthetic)"
+
+
+def test_an_unknown_layout_is_told(workspace: Path) -> None:
+    with pytest.raises(DataSourceError, match="There is no layout 'dicom'; there are ham10000, folder, isic2024"):
+        datasets.make_demo(layout="dicom")
+
+
+def test_stamp_changes_when_a_csv_does(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    before = datasets.stamp(tmp_path)
+    os.utime(tmp_path / "a.csv", ns=(before + 10**9, before + 10**9))
+    assert datasets.stamp(tmp_path) == before + 10**9
+    assert datasets.stamp(tmp_path / "gone") == 0

@@ -1,0 +1,112 @@
+"""Counting a data set: hand-worked figures, and the time that a full set takes."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skin_core.data.manifest import Manifest, as_manifest_types
+from skin_core.errors import SkinCoreError
+from skin_core.services import overview
+
+
+def _manifest(**columns) -> Manifest:
+    n = len(columns["label"])
+    frame = pd.DataFrame(
+        {"image_id": [f"i{k}" for k in range(n)], "location": [f"{k}.jpg" for k in range(n)], **columns}
+    )
+    return Manifest(as_manifest_types(frame), "folder", Path("/nowhere"))
+
+
+@pytest.fixture
+def five() -> Manifest:
+    return _manifest(
+        label=["nv", "nv", "mel", "nv", None],
+        risk_level=["benign", "benign", "malignant", "benign", None],
+        group_id=["a", "a", "b", None, None],
+        age=[34.0, 35.0, 80.0, None, 12.0],
+        sex=["female", None, "male", "female", None],
+        split=["train", "train", "test", "train", None],
+    )
+
+
+def test_counts(five: Manifest) -> None:
+    counts = overview.overview(manifest=five)
+    assert (counts.n_images, counts.n_labelled, counts.n_groups, counts.n_grouped) == (5, 4, 2, 3)
+    assert counts.classes[["class", "title", "risk_level", "n", "share"]].to_numpy().tolist() == [
+        ["nv", "Melanocytic nevus", "benign", 3, 0.75],
+        ["mel", "Melanoma", "malignant", 1, 0.25],
+    ]
+    assert counts.smallest_class == 1
+    assert counts.prescribed == {"train": 3, "test": 1}
+    assert not counts.synthetic
+
+
+def test_ages_are_counted_in_steps_of_five_years(five: Manifest) -> None:
+    ages = overview.overview(manifest=five).ages
+    # 34 falls into 30 to 34 and 35 into 35 to 39; the row without a label has no class to be counted in.
+    assert sorted(map(tuple, ages.to_numpy().tolist())) == [("mel", 80, 1), ("nv", 30, 1), ("nv", 35, 1)]
+
+
+def test_missing_is_told_and_shown_as_not_known(five: Manifest) -> None:
+    counts = overview.overview(manifest=five)
+    missing = dict(zip(counts.missing["column"], counts.missing["n"], strict=True))
+    assert missing == {"label": 1, "risk_level": 1, "group_id": 2, "age": 1, "sex": 2, "site": 5}
+    sexes = {(label, sex): n for label, sex, n in counts.sexes.to_numpy().tolist()}
+    assert sexes == {("nv", "female"): 2, ("nv", "not known"): 1, ("mel", "male"): 1}
+
+
+def test_a_full_set_is_counted_in_a_moment() -> None:
+    n = 400_000
+    rng = np.random.default_rng(0)
+    full = _manifest(
+        label=rng.choice(["benign", "malignant"], n, p=[0.999, 0.001]),
+        group_id=[f"L{k}" for k in rng.integers(0, 300_000, n)],
+        age=rng.integers(20, 90, n).astype(float),
+        sex=rng.choice(["female", "male"], n),
+        site=rng.choice(["anterior torso", "lower extremity"], n),
+    )
+    start = time.perf_counter()
+    counts = overview.overview(manifest=full)
+    seconds = time.perf_counter() - start
+    assert counts.n_images == n and counts.classes["n"].sum() == n
+    assert seconds < 3, f"{seconds:.2f} s"  # 0.4 s on an idle core; a busy one may take longer.
+
+
+def test_turns_show_every_picture_before_any_comes_again() -> None:
+    manifest = _manifest(label=["nv"] * 10 + ["mel"] * 2)
+    seen = [
+        location
+        for turn in range(5)
+        for location in overview.sample_pictures(manifest=manifest, label="nv", count=2, turn=turn)["location"]
+    ]
+    assert sorted(seen) == sorted(f"{k}.jpg" for k in range(10))
+    assert len(overview.sample_pictures(manifest=manifest, label="mel", count=8, turn=3)) == 2
+
+
+def test_sizes_come_from_the_headers(tmp_path: Path) -> None:
+    for name, size in {"0.jpg": (60, 40), "1.jpg": (60, 40), "2.jpg": (30, 30)}.items():
+        Image.new("RGB", size).save(tmp_path / name)
+    (tmp_path / "3.jpg").write_bytes(b"no picture")
+    manifest = Manifest(_manifest(label=["nv"] * 4).frame, "folder", tmp_path)
+    assert overview.image_sizes(manifest=manifest).to_numpy().tolist() == [[60, 40, 2], [30, 30, 1]]
+
+
+def test_thumbnail_is_small_and_a_broken_file_is_a_sentence(tmp_path: Path) -> None:
+    Image.new("RGB", (600, 450), (200, 120, 90)).save(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    with Image.open(io.BytesIO(overview.thumbnail(root=tmp_path, location="a.jpg", side=160))) as small:
+        assert small.size == (160, 120) and small.format == "JPEG"
+    with pytest.raises(SkinCoreError, match=r"b\.jpg"):
+        overview.thumbnail(root=tmp_path, location="b.jpg")
+
+
+def test_rows_come_in_the_order_asked_for(five: Manifest) -> None:
+    rows = overview.rows_at(manifest=five, locations=["2.jpg", "none.jpg", "0.jpg"])
+    assert rows["image_id"].tolist() == ["i2", "i0"]
