@@ -43,28 +43,31 @@ def show_explanation(bundle: Bundle, result: Result) -> None:
     # Only a deeper map has its own full size; Grad-CAM is cut from the prediction at any size.
     full_heat = None if METHODS[method] is None else _deeper(bundle, result, method, chosen)
     heat = heatmap(prediction, chosen) if METHODS[method] is None else _at_display_size(full_heat, prediction)
-    original, explained = st.columns(2, gap="medium")
-    with original:
-        st.image(prediction.pixels, caption="The picture", width="stretch", output_format="JPEG")
-    with explained:
+    shown, told = st.container(), st.container()
+    if heat is not None:
+        # Before the picture, though it stands below it: a button that lagged behind the picture that it saves
+        # would ask the server for a file that this rerun has already dropped.
+        told.download_button(
+            "Save the overlay (PNG)",
+            data=lambda: _full_overlay(bundle, result, chosen, full_heat, opacity / 100),
+            file_name="lesionlab-overlay.png",
+            mime="image/png",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"screen_save_{result.picture.digest}",
+        )
+    with shown:
+        original, explained = st.columns(2, gap="medium")
+        original.image(prediction.pixels, caption="The picture", width="stretch", output_format="JPEG")
         if heat is None:
             return
-        st.image(
+        explained.image(
             overlay(prediction.pixels, heat, opacity / 100),
             caption=f"{method} for {plain(titles[chosen])}",
             width="stretch",
             output_format="JPEG",
         )
-    _legend(prediction, heat, titles[chosen])
-    st.download_button(
-        "Save the overlay (PNG)",
-        data=lambda: _full_overlay(bundle, result, chosen, full_heat, opacity / 100),
-        file_name="lesionlab-overlay.png",
-        mime="image/png",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"screen_save_{result.picture.digest}",
-    )
+        _legend(prediction, heat, titles[chosen])
 
 
 def _asked_about(bundle: Bundle, prediction: Prediction, by_probability: list[str]) -> str:
