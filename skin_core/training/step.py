@@ -43,7 +43,10 @@ class Step:
         import keras
         import tensorflow as tf
 
+        from skin_core.training.fused import with_fused_normalization
+
         self.model = model
+        running = with_fused_normalization(model)
         self.optimizer = keras.optimizers.Adam(learning_rate)
         self.optimizer.build(model.trainable_variables)
         optimizer = self.optimizer
@@ -63,7 +66,7 @@ class Step:
 
         def train(batch, targets, weights):
             with tf.GradientTape() as tape:
-                outputs = model(arranged(batch), training=True)
+                outputs = running(arranged(batch), training=True)
                 value = loss(targets, outputs, sample_weight=weights)
                 if model.losses:
                     value = value + tf.add_n(model.losses)
