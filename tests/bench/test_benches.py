@@ -38,7 +38,7 @@ def test_a_ratio_is_the_median_of_pairs() -> None:
 
 
 def test_a_process_is_measured_from_outside() -> None:
-    code = "import time; block = b"x" * 200_000_000; time.sleep(0.3); print(len(block))"
+    code = "import time; block = b'x' * 200_000_000; time.sleep(0.3); print(len(block))"
     found = whole_process([sys.executable, "-c", code])
     assert found.output.strip() == "200000000"
     assert found.seconds >= 0.3
