@@ -133,7 +133,8 @@ def whole_process(command: Sequence[str], *, environment: Mapping[str, str] | No
         text=True,
     )
     assert process.stdout is not None
-    output = process.stdout.read()
+    with process.stdout as pipe:
+        output = pipe.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
