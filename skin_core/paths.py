@@ -59,8 +59,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
         target: the file to replace. Its folder is made if it is not there.
 
     Raises:
-        WorkspaceError: if there is no space or no permission.
+        WorkspaceError: if there is no space or no permission, or ``target`` is no ordinary file.
     """
+    # A link goes on leading where it led. What is no file (/dev/null, a pipe, a folder) must not be taken the place of:
+    # as root the rename would succeed and break the machine.
+    target = Path(os.path.realpath(target))
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise WorkspaceError(f"{target} is no ordinary file, so nothing is written over it; name another file.")
     _made(target.parent)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -99,12 +104,13 @@ def _made(folder: Path) -> Path:
 
 def workspace_error(error: OSError, target: Path) -> WorkspaceError:
     """The one sentence for a file that could not be written: no space, or no permission."""
+    home = Path(os.path.realpath(Path(os.environ.get("LESIONLAB_HOME") or PROJECT_ROOT / "workspace").expanduser()))
+    place = Path(os.path.realpath(target))
+    within = place == home or home in place.parents
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WorkspaceError(
-            f"No space is left to write {target}; free some space, or move the workspace with LESIONLAB_HOME."
-        )
+        instead = "move the workspace with LESIONLAB_HOME" if within else "choose another place"
+        return WorkspaceError(f"No space is left to write {target}; free some space, or {instead}.")
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return WorkspaceError(f"{target} needs a folder where there is a file; name another place.")
-    return WorkspaceError(
-        f"{target} cannot be written ({error.strerror}); give write permission, or set LESIONLAB_HOME to another folder."
-    )
+    instead = "set LESIONLAB_HOME to another folder" if within else "choose another place"
+    return WorkspaceError(f"{target} cannot be written ({error.strerror}); give write permission, or {instead}.")

@@ -1,0 +1,52 @@
+"""Writing whole files: what is replaced, what is refused, and what a person is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from skin_core.errors import WorkspaceError
+from skin_core.paths import atomic_path, workspace_error, write_text
+
+
+def test_a_file_is_replaced_and_a_failed_block_leaves_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "new folder" / "figures.csv"
+    write_text(target, "old")
+    write_text(target, "new")
+    with pytest.raises(ValueError, match="half way"), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise ValueError("half way")
+    assert target.read_text() == "new"
+    assert [path.name for path in target.parent.iterdir()] == ["figures.csv"]
+
+
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path: Path) -> None:
+    # As root a rename onto /dev/null works, and takes it away from the whole machine.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for target in (pipe, tmp_path):
+        with pytest.raises(WorkspaceError, match=r"is no ordinary file, so nothing is written over it; name another"):
+            write_text(target, "anything")
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_link_goes_on_leading_to_its_file(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "predictions.csv"
+    link.symlink_to(tmp_path / "far" / "real.csv")
+    write_text(link, "figures")
+    assert link.is_symlink()
+    assert (tmp_path / "far" / "real.csv").read_text() == "figures"
+
+
+def test_the_advice_fits_the_place(workspace: Path, tmp_path: Path) -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    assert "set LESIONLAB_HOME" in str(workspace_error(denied, workspace / "runs"))
+    assert "choose another place" in str(workspace_error(denied, tmp_path / "elsewhere.csv"))
+    assert "move the workspace" in str(workspace_error(full, workspace))
+    assert "choose another place" in str(workspace_error(full, tmp_path / "elsewhere.csv"))
