@@ -1,4 +1,4 @@
-"""All metrics of a scored set: pictures with their truth, their probabilities and their risk."""
+"""All figures of a scored set: pictures with their truth, their probabilities and their risk."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skin_core.evaluation import metrics
+from skin_core.evaluation import figures
 from skin_core.evaluation.bootstrap import RESAMPLES, with_intervals
+from skin_core.evaluation.metrics import confusion
+from skin_core.evaluation.reliability import error_if_calibrated
 
 LEVELS = ("benign", "premalignant", "malignant")
 UNKNOWN = -1
@@ -27,6 +29,7 @@ class Scored:
         risk: float (N,), P(malignant or premalignant), or None where the classes know no such endpoint.
         melanoma_column: column of melanoma, or None.
         threshold: of the decision on the risk, or None.
+        group_word: what a group is, in the plural; see `bootstrap.Groups`.
     """
 
     classes: tuple[str, ...]
@@ -38,73 +41,92 @@ class Scored:
     risk: np.ndarray | None
     melanoma_column: int | None = None
     threshold: float | None = None
+    group_word: str = "lesions"
 
     def metrics(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, dict[str, float]]:
-        """Every metric with its 95 % interval: name → {"value", "low", "high"}, NaN where undefined."""
-        return with_intervals(self.figures, self.groups, resamples=resamples, seed=seed)
+        """Every figure with its 95 % interval: name → {"value", "low", "high"}, NaN where undefined.
+
+        Melanoma and malignancy come first, accuracy last. ``ece_if_calibrated`` and ``malignancy_ece_if_calibrated``
+        are what a perfectly calibrated model would show on these images, with the range of 95 in 100 such models.
+        """
+        found = with_intervals(self.figures, self.groups, resamples=resamples, seed=seed, shares=self.shares())
+        expected = {"ece": self._expected(self.labels != UNKNOWN, self.probabilities.max(axis=1, initial=0), seed)}
+        if self.risk is not None:
+            expected["malignancy_ece"] = self._expected(self.levels != UNKNOWN, self.risk, seed)
+        ordered = {}
+        for name, entry in found.items():
+            ordered[name] = entry
+            if name in expected:
+                ordered[f"{name}_if_calibrated"] = expected[name]
+        return ordered
 
     def figures(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Every metric, (B,) each, for weights (B, N); see `evaluation.metrics`."""
-        return {**self._of_classes(weights), **self._of_risk(weights), **self._of_melanoma(weights)}
+        """Every figure that can be resampled, (B,) each, for weights (B, N); see `evaluation.metrics`."""
+        by_melanoma = self.melanoma != UNKNOWN
+        by_level = self.levels != UNKNOWN
+        by_label = self.labels != UNKNOWN
+        found: dict[str, np.ndarray] = {}
+        if self.melanoma_column is None:
+            found["melanoma_auc"] = np.full(len(weights), np.nan)
+        else:
+            found |= figures.of_melanoma(
+                weights[:, by_melanoma],
+                self.melanoma[by_melanoma] == 1,
+                self.probabilities[by_melanoma, self.melanoma_column],
+                None if self.referred is None else self.referred[by_melanoma],
+            )
+        if self.risk is None:
+            found |= figures.undefined_risk(len(weights))
+        else:
+            found |= figures.of_risk(
+                weights[:, by_level],
+                self.levels[by_level],
+                self.risk[by_level],
+                None if self.referred is None else self.referred[by_level],
+                self.groups[by_level] if self.group_word == "patients" else None,
+            )
+        return found | figures.of_classes(
+            weights[:, by_label], self.labels[by_label], self.probabilities[by_label], self.classes
+        )
+
+    def shares(self) -> dict[str, np.ndarray]:
+        """For each figure that is a share of images: which images, bool (N,)."""
+        known, labelled = self.levels != UNKNOWN, self.labels != UNKNOWN
+        guesses = self.probabilities.argmax(axis=1)
+        found = {"accuracy": labelled, "accuracy_floor": labelled}
+        for index, name in enumerate(self.classes):
+            found[f"sensitivity_{name}"] = labelled & (self.labels == index)
+            found[f"specificity_{name}"] = labelled & (self.labels != index)
+            found[f"precision_{name}"] = labelled & (guesses == index)
+        if self.risk is None:
+            return found
+        found["malignancy_prevalence"] = known
+        for specificity in figures.SPECIFICITIES:
+            found[f"malignancy_sensitivity_at_{specificity}_specificity"] = known & (self.levels > 0)
+        for sensitivity in figures.SENSITIVITIES:
+            found[f"malignancy_specificity_at_{sensitivity}_sensitivity"] = known & (self.levels == 0)
+        if self.referred is not None:
+            found["malignancy_sensitivity"] = known & (self.levels > 0)
+            found["malignancy_specificity"] = known & (self.levels == 0)
+            found["malignancy_ppv"] = known & self.referred
+            found["malignancy_npv"] = known & ~self.referred
+            found["malignancy_referred"] = known
+            found["melanoma_sensitivity"] = self.melanoma == 1
+        return found
+
+    @property
+    def referred(self) -> np.ndarray | None:
+        """The decision on each image, bool (N,); None without a risk or a threshold, or where a risk is NaN."""
+        if self.risk is None or self.threshold is None or np.isnan(self.risk).any():
+            return None
+        return self.risk >= self.threshold
 
     def confusion(self) -> np.ndarray:
         """Counts (C, C) of the images whose label is one of the classes; rows are true classes."""
         known = self.labels != UNKNOWN
         guesses = self.probabilities[known].argmax(axis=1)
         ones = np.ones((1, int(known.sum())))
-        return metrics.confusion(ones, self.labels[known], guesses, len(self.classes))[0].astype(int)
+        return confusion(ones, self.labels[known], guesses, len(self.classes))[0].astype(int)
 
-    def _of_classes(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        known = self.labels != UNKNOWN
-        weights, labels, probabilities = weights[:, known], self.labels[known], self.probabilities[known]
-        n_classes = len(self.classes)
-        guesses = probabilities.argmax(axis=1)
-        table = metrics.confusion(weights, labels, guesses, n_classes)
-        present = np.array([(labels == index).any() for index in range(n_classes)])
-        recalls, scores = metrics.recalls(table), metrics.f1_scores(table)
-        areas = np.stack(
-            [metrics.auc(weights, labels == index, probabilities[:, index]) for index in range(n_classes)], axis=1
-        )
-        truth = np.eye(n_classes)[labels]
-        own = np.clip((probabilities * truth).sum(axis=1), 1e-12, 1)
-        found = {
-            "balanced_accuracy": metrics.mean_over(recalls, present),
-            "accuracy": metrics.accuracy(table),
-            "macro_f1": metrics.mean_over(scores, present),
-            "macro_auc": metrics.mean_over(areas, present),
-            "ece": metrics.expected_calibration_error(weights, guesses == labels, probabilities.max(axis=1, initial=0)),
-            "brier": metrics.mean_of(weights, ((probabilities - truth) ** 2).sum(axis=1)),
-            "log_loss": metrics.mean_of(weights, -np.log(own)),
-        }
-        for index, name in enumerate(self.classes):
-            found[f"auc_{name}"] = areas[:, index]
-            found[f"sensitivity_{name}"] = recalls[:, index]
-            found[f"f1_{name}"] = scores[:, index]
-        return found
-
-    def _of_risk(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        undefined = np.full(len(weights), np.nan)
-        names = ("auc", "auc_without_premalignant", "sensitivity", "specificity", "brier", "ece")
-        found = {f"malignancy_{name}": undefined for name in names}
-        if self.risk is None:
-            return found
-        known = self.levels != UNKNOWN
-        weights, levels, risk = weights[:, known], self.levels[known], self.risk[known]
-        positive = levels > 0
-        clear = levels != LEVELS.index("premalignant")
-        found["malignancy_auc"] = metrics.auc(weights, positive, risk)
-        found["malignancy_auc_without_premalignant"] = metrics.auc(weights[:, clear], positive[clear], risk[clear])
-        found["malignancy_brier"] = metrics.mean_of(weights, (risk - positive) ** 2)
-        found["malignancy_ece"] = metrics.expected_calibration_error(weights, positive, risk)
-        if self.threshold is not None:
-            referred = risk >= self.threshold
-            found["malignancy_sensitivity"] = metrics.mean_of(weights[:, positive], referred[positive].astype(float))
-            found["malignancy_specificity"] = metrics.mean_of(weights[:, ~positive], 1.0 - referred[~positive])
-        return found
-
-    def _of_melanoma(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        if self.melanoma_column is None:
-            return {"melanoma_auc": np.full(len(weights), np.nan)}
-        known = self.melanoma != UNKNOWN
-        score = self.probabilities[known, self.melanoma_column]
-        return {"melanoma_auc": metrics.auc(weights[:, known], self.melanoma[known] == 1, score)}
+    def _expected(self, known: np.ndarray, confidence: np.ndarray, seed: int) -> dict[str, float]:
+        return error_if_calibrated(confidence[known], self.groups[known], seed=seed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from skin_core.evaluation import metrics
+from skin_core.evaluation import metrics, ranking
 from skin_core.evaluation.bootstrap import with_intervals
 from skin_core.evaluation.scored import Scored
 
@@ -28,23 +30,16 @@ def test_auc_by_hand_with_a_tie() -> None:
     positive = np.array([True, True, False, False])
     score = np.array([0.9, 0.5, 0.5, 0.1])
     # Pairs: 0.9 beats both, 0.5 ties one and beats one: (2 + 1.5) / 4.
-    assert metrics.auc(np.ones((1, 4)), positive, score)[0] == pytest.approx(3.5 / 4)
-    doubled = metrics.auc(np.array([[1.0, 2, 1, 1]]), positive, score)
+    assert ranking.auc(np.ones((1, 4)), positive, score)[0] == pytest.approx(3.5 / 4)
+    doubled = ranking.auc(np.array([[1.0, 2, 1, 1]]), positive, score)
     assert doubled[0] == pytest.approx((2 + 3) / 6)
 
 
 def test_auc_without_one_side_is_undefined() -> None:
     weights = np.array([[1.0, 1, 1], [0, 1, 1]])
-    values = metrics.auc(weights, np.array([True, False, False]), np.array([0.3, 0.1, 0.2]))
+    values = ranking.auc(weights, np.array([True, False, False]), np.array([0.3, 0.1, 0.2]))
     assert values[0] == 1 and np.isnan(values[1])
-    assert np.isnan(metrics.auc(np.ones((1, 0)), np.zeros(0, bool), np.zeros(0)))
-
-
-def test_expected_calibration_error_by_hand() -> None:
-    # Bins of 1/15: 0.95 is in the last (two images, one right), 0.55 in its own (right).
-    correct, confidence = np.array([True, False, True]), np.array([0.95, 0.95, 0.55])
-    expected = (abs(1 - 1.9) + abs(1 - 0.55)) / 3
-    assert metrics.expected_calibration_error(np.ones((1, 3)), correct, confidence)[0] == pytest.approx(expected)
+    assert np.isnan(ranking.auc(np.ones((1, 0)), np.zeros(0, bool), np.zeros(0)))
 
 
 def test_agrees_with_scikit_learn() -> None:
@@ -128,3 +123,62 @@ def _scored(labels: np.ndarray, probabilities: np.ndarray) -> Scored:
         melanoma_column=3,
         threshold=0.5,
     )
+
+
+def test_more_figures_agree_with_scikit_learn() -> None:
+    generator = np.random.default_rng(4)
+    labels = generator.choice(4, 300, p=(0.6, 0.2, 0.15, 0.05))
+    probabilities = generator.dirichlet(np.ones(4), 300)
+    scored = _scored(labels, probabilities)
+    found = {name: values[0] for name, values in scored.figures(np.ones((1, 300))).items()}
+    guesses, positive = probabilities.argmax(axis=1), labels >= 2
+    assert found["weighted_f1"] == pytest.approx(reference.f1_score(labels, guesses, average="weighted"))
+    assert found["accuracy_floor"] == pytest.approx((labels == 0).mean())
+    for index in range(4):
+        assert found[f"precision_c{index}"] == pytest.approx(
+            reference.precision_score(labels == index, guesses == index)
+        )
+        assert found[f"sensitivity_c{index}"] == pytest.approx(
+            reference.recall_score(labels == index, guesses == index)
+        )
+        assert found[f"specificity_c{index}"] == pytest.approx(
+            reference.recall_score(labels != index, guesses != index)
+        )
+        assert found[f"average_precision_c{index}"] == pytest.approx(
+            reference.average_precision_score(labels == index, probabilities[:, index])
+        )
+    assert found["malignancy_brier"] == pytest.approx(reference.brier_score_loss(positive, scored.risk))
+    assert found["malignancy_ppv"] == pytest.approx(reference.precision_score(positive, scored.risk >= 0.5))
+    assert found["malignancy_number_needed_to_refer"] == pytest.approx(1 / found["malignancy_ppv"])
+    assert found["malignancy_referred"] == pytest.approx((scored.risk >= 0.5).mean())
+    assert found["melanoma_sensitivity"] == pytest.approx((scored.risk[labels == 3] >= 0.5).mean())
+
+
+def test_every_figure_has_an_interval_and_melanoma_comes_first() -> None:
+    generator = np.random.default_rng(5)
+    labels = generator.integers(0, 4, 240)
+    probabilities = generator.dirichlet(np.ones(4), 240)
+    found = _scored(labels, probabilities).metrics(resamples=100)
+    names = list(found)
+    assert names[0] == "melanoma_auc" and names[-2:] == ["accuracy", "accuracy_floor"]
+    assert names.index("malignancy_ece_if_calibrated") == names.index("malignancy_ece") + 1
+    for name, entry in found.items():
+        assert set(entry) == {"value", "low", "high"}
+        assert entry["low"] <= entry["value"] <= entry["high"], name
+
+
+def test_a_score_that_is_no_number_leaves_what_reads_it_undefined() -> None:
+    probabilities = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [np.nan] * 4, [0.1, 0.1, 0.1, 0.7]])
+    found = {name: values[0] for name, values in _scored(np.arange(4), probabilities).figures(np.ones((1, 4))).items()}
+    for name in ("accuracy", "balanced_accuracy", "malignancy_auc", "melanoma_auc", "brier", "ece", "malignancy_brier"):
+        assert np.isnan(found[name]), name
+    assert found["malignancy_prevalence"] == 0.5
+
+
+def test_the_rank_within_a_patient_needs_patients() -> None:
+    labels = np.tile([0, 0, 0, 3], 10)
+    probabilities = np.random.default_rng(1).dirichlet(np.ones(4), 40)
+    scored = _scored(labels, probabilities)
+    assert "malignancy_top_15_sensitivity" not in scored.figures(np.ones((1, 40)))
+    of_patients = replace(scored, groups=np.repeat(["a", "b"], 20), group_word="patients")
+    assert 0 < of_patients.figures(np.ones((1, 40)))["malignancy_top_15_sensitivity"][0] <= 1
