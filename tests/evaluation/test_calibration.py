@@ -1,4 +1,4 @@
-"""Calibration finds the parameters that data was made with; the threshold keeps its promise."""
+"""Calibration finds the parameters that data was made with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from skin_core.evaluation.calibration import calibrated, fit_calibration
-from skin_core.evaluation.operating_point import fit_threshold
 
 
 def _made(temperature: float, bias: tuple[float, ...], n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -38,25 +37,3 @@ def test_one_class_alone_changes_nothing() -> None:
 def test_calibrated_rows_sum_to_one_even_for_huge_logits() -> None:
     rows = calibrated(np.array([[1e4, -1e4], [0.0, 0.0]], np.float32), 0.5)
     assert rows.tolist() == [[1.0, 0.0], [0.5, 0.5]]
-
-
-def test_threshold_by_hand() -> None:
-    risk = np.array([0.9, 0.8, 0.6, 0.2, 0.7, 0.5, 0.1, 0.05])
-    positive = np.array([True, True, True, True, False, False, False, False])
-    # Three of four positives suffice for 0.75: 0.6 is the last, 0.5 the next lower risk.
-    point = fit_threshold(risk, positive, min_sensitivity=0.75)
-    assert point.threshold == pytest.approx(0.55)
-    assert (point.sensitivity, point.specificity) == (0.75, 0.75)
-    assert (point.n_positive, point.n_negative) == (4, 4)
-
-
-def test_threshold_at_95_of_20_lets_one_go() -> None:
-    risk = np.linspace(0.05, 1, 20)
-    point = fit_threshold(np.r_[risk, 0.01], np.r_[np.ones(20, bool), False])
-    assert point.sensitivity == pytest.approx(0.95)
-    assert 0.05 < point.threshold < 0.1
-
-
-def test_no_positive_no_threshold() -> None:
-    assert fit_threshold(np.array([0.1, 0.2]), np.array([False, False])) is None
-    assert fit_threshold(np.array([0.4]), np.array([True])).specificity is None
