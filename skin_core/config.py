@@ -133,6 +133,13 @@ class RunConfig(_Frozen):
         description="Augmented views an image whose features are cached (frozen backbone)",
         json_schema_extra={"folded": True},
     )
+    recalibration_images: int = Field(
+        0,
+        ge=0,
+        description="Training images, unaugmented, from which batch normalisation takes its statistics anew before each "
+        "validation; 0 keeps the moving averages of training",
+        json_schema_extra={"folded": True},
+    )
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="Seconds between checkpoints within an epoch", json_schema_extra={"folded": True}
     )

@@ -25,6 +25,7 @@ Batch = tuple[Mapping[str, Any], Any, Any]
 
 # A batch that nothing is learnt from needs no memory for gradients.
 PREDICTION_BATCH = 64
+_RECALIBRATION_STREAM = 41
 
 
 class Feed(ABC):
@@ -74,6 +75,16 @@ class Feed(ABC):
         """The batches of an epoch from the batch ``start`` on, as the unbroken epoch would give them."""
 
     @abstractmethod
+    def recalibration(self) -> Iterator[Mapping[str, Any]]:
+        """Inputs of `RunConfig.recalibration_images` training rows, the same in each epoch, unaugmented."""
+
+    def _calm_places(self) -> np.ndarray:
+        # Classes as they occur in nature, as validation and the clinic show them; never resampled.
+        n = min(self.config.recalibration_images, len(self._train))
+        order = np.random.default_rng((self.config.seed, _RECALIBRATION_STREAM)).permutation(len(self._train))
+        return np.sort(order[:n])
+
+    @abstractmethod
     def validation(self) -> Iterator[Mapping[str, Any]]:
         """Inputs of all validation rows, in order, neither augmented nor resampled."""
 
@@ -105,10 +116,16 @@ class PixelFeed(Feed):
             **self._common(plan, epoch, start),
         )
 
+    def recalibration(self) -> Iterator[Mapping[str, Any]]:
+        """See `Feed.recalibration`."""
+        return self._plain(self._train[self._calm_places()])
+
     def validation(self) -> Iterator[Mapping[str, Any]]:
         """See `Feed.validation`."""
-        batches = plain_batches(self._pixels, self._validation, batch_size=PREDICTION_BATCH, tabular=self._tabular)
-        for (inputs,) in batches:
+        return self._plain(self._validation)
+
+    def _plain(self, rows: np.ndarray) -> Iterator[Mapping[str, Any]]:
+        for (inputs,) in plain_batches(self._pixels, rows, batch_size=PREDICTION_BATCH, tabular=self._tabular):
             yield inputs
 
 
@@ -145,11 +162,19 @@ class FeatureFeed(Feed):
             **self._common(plan, epoch, start),
         )
 
+    def recalibration(self) -> Iterator[Mapping[str, Any]]:
+        """See `Feed.recalibration`."""
+        return self._plain(self._features, self._train, self._calm_places())
+
     def validation(self) -> Iterator[Mapping[str, Any]]:
         """See `Feed.validation`."""
-        for start in range(0, len(self.labels), PREDICTION_BATCH):
-            rows = np.arange(start, min(start + PREDICTION_BATCH, len(self.labels)))
-            inputs = {"features": self._validation_features[np.zeros_like(rows), rows].astype(np.float32)}
+        return self._plain(self._validation_features, self._validation, np.arange(len(self.labels)))
+
+    def _plain(self, features: Features, rows: np.ndarray, places: np.ndarray) -> Iterator[Mapping[str, Any]]:
+        # View 0 is the picture itself.
+        for start in range(0, len(places), PREDICTION_BATCH):
+            taken = places[start : start + PREDICTION_BATCH]
+            inputs = {"features": features[np.zeros_like(taken), taken].astype(np.float32)}
             if self._tabular is not None:
-                inputs["tabular"] = self._tabular[self._validation[rows]]
+                inputs["tabular"] = self._tabular[rows[taken]]
             yield inputs

@@ -2,6 +2,7 @@
 
 Keras 3 computes the batch's moments and normalises in operations of their own, each a pass over the whole map: two
 thirds of a training step of ``light_cnn`` on a processor. The fused operation computes the same five times as fast.
+Like `training.step`, this is tied to TensorFlow.
 """
 
 from __future__ import annotations
@@ -33,21 +34,30 @@ class FusedNormalization(keras.layers.Layer):
         layer = self.original
         if not (training and layer.trainable):
             return layer(inputs, training=False)
-        channels = inputs.shape[-1]
-        outputs, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=layer.gamma if layer.scale else tf.ones(channels),
-            offset=layer.beta if layer.center else tf.zeros(channels),
-            mean=tf.zeros(0),
-            variance=tf.zeros(0),
-            epsilon=layer.epsilon,
-            is_training=True,
-        )
-        # The operation divides by n - 1 what Keras divides by n.
-        n = tf.cast(tf.size(inputs) // channels, tf.float32)
-        for statistic, value in ((layer.moving_mean, mean), (layer.moving_variance, unbiased * (n - 1) / n)):
+        outputs, mean, variance = normalised(layer, inputs)
+        for statistic, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
             statistic.assign(statistic * layer.momentum + tf.stop_gradient(value) * (1 - layer.momentum))
         return outputs
+
+
+def normalised(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Maps normalised by their own moments.
+
+    Returns:
+        float32 (B, H, W, C); mean and variance (divided by n, as Keras does), float32 (C,) each.
+    """
+    channels = inputs.shape[-1]
+    outputs, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=layer.gamma if layer.scale else tf.ones(channels),
+        offset=layer.beta if layer.center else tf.zeros(channels),
+        mean=tf.zeros(0),
+        variance=tf.zeros(0),
+        epsilon=layer.epsilon,
+        is_training=True,
+    )
+    n = tf.cast(tf.size(inputs) // channels, tf.float32)
+    return outputs, mean, unbiased * (n - 1) / n
 
 
 def with_fused_normalization(model: keras.Model) -> keras.Model:
@@ -58,12 +68,13 @@ def with_fused_normalization(model: keras.Model) -> keras.Model:
     """
 
     def shared(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return FusedNormalization(layer) if _fusible(layer) else layer
+        return FusedNormalization(layer) if fusible(layer) else layer
 
     return keras.models.clone_model(model, clone_function=shared)
 
 
-def _fusible(layer: keras.layers.Layer) -> bool:
+def fusible(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is a batch normalisation that the fused operation can do."""
     return (
         type(layer) is keras.layers.BatchNormalization
         and layer.compute_dtype == "float32"

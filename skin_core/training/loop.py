@@ -17,6 +17,7 @@ from skin_core.models.outputs import class_probabilities
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.training import checkpoint as checkpoints
 from skin_core.training.feed import Feed
+from skin_core.training.pace import Pace
 from skin_core.training.schedule import Schedule
 from skin_core.training.scores import cross_entropy_loss, epoch_scores
 from skin_core.training.step import Step
@@ -213,6 +214,8 @@ class Loop:
     def _validate(self, n_batches: int) -> np.ndarray:
         outputs = []
         begun = told = time.monotonic()
+        if self.config.recalibration_images:
+            self._step.recalibrate(self.feed.recalibration())
         for inputs in self.feed.validation():
             # No position in here is worth saving: a stop goes back to the end of the epoch's last batch.
             if self._tell.stop():
@@ -239,35 +242,6 @@ class Loop:
         # Two checkpoints of one step: before and after the epoch's validation.
         checkpoints.save(self._folder, checkpoints.Checkpoint(position, arrays), 2 * here.step + (here.batch == 0))
         self._tell.checkpoint(here)
-
-
-class Pace:
-    """Estimates the time left from this process' own speed."""
-
-    def __init__(self) -> None:
-        self._done = 0
-        self._busy = 0.0
-        self._last = time.monotonic()
-        self._validation = 0.0
-
-    def stepped(self, now: float) -> None:
-        """Takes note of a batch done at ``now`` (monotonic seconds)."""
-        # The first step compiles; its seconds say nothing of the others.
-        if self._done:
-            self._busy += now - self._last
-        self._done += 1
-        self._last = now
-
-    def validated(self, seconds: float) -> None:
-        """Takes note of a validation done."""
-        self._validation = seconds
-        self._last = time.monotonic()
-
-    def seconds_left(self, steps: int, validations: int) -> float | None:
-        """Estimate for so many more batches and validations; None before there is one."""
-        if self._done < 2:
-            return None
-        return self._busy / (self._done - 1) * steps + self._validation * validations
 
 
 def class_numbers(targets: np.ndarray) -> np.ndarray:

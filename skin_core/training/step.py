@@ -1,18 +1,21 @@
-"""The compiled step: gradient, update, and the outputs of the same pass. The only part of training tied to TensorFlow.
+"""The compiled step: gradient, update, and the outputs of the same pass. Training is tied to TensorFlow here alone.
 
 Keras' own ``train_on_batch`` returns no outputs, so training scores would need a second pass or approximate running
 metrics; here the loop gets the probabilities of each step and scores the epoch exactly. A JAX or torch version would
-replace this file alone.
+replace this file and what it uses (`training.fused`, `training.recalibration`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     import keras
+
+    from skin_core.training.recalibration import Statistics
 
 
 def start_deterministic(seed: int, threads: int) -> None:
@@ -55,7 +58,8 @@ class Step:
         named = structure if isinstance(structure, dict) else {tensor.name: tensor for tensor in model.inputs}
         inputs = {name: tf.TensorSpec((None, *tensor.shape[1:]), tf.float32) for name, tensor in named.items()}
         width = model.output_shape[-1]
-        self._names = tuple(inputs)
+        self._signature = inputs
+        self._statistics: Statistics | None = None
 
         def arranged(batch):
             # In the structure that the graph was made with; Keras warns of any other.
@@ -74,6 +78,7 @@ class Step:
             optimizer.apply(tape.gradient(value, variables), variables)
             return value, outputs
 
+        self._arranged = arranged
         self._train = {
             rank: tf.function(
                 train, input_signature=(inputs, _targets_spec(tf, rank, width), tf.TensorSpec((None,), tf.float32))
@@ -105,6 +110,20 @@ class Step:
         """Outputs without dropout, float32 (B, C or 1)."""
         return self._predict(self._as_inputs(inputs)).numpy()
 
+    def recalibrate(self, batches: Iterable[Mapping[str, Any]]) -> None:
+        """Batch normalisation's statistics anew, from what the network makes of unaugmented images without dropout.
+
+        See `training.recalibration`.
+
+        Args:
+            batches: inputs by name.
+        """
+        from skin_core.training.recalibration import Statistics
+
+        if self._statistics is None:
+            self._statistics = Statistics(self.model, self._arranged, self._signature)
+        self._statistics.measure(self._as_inputs(inputs) for inputs in batches)
+
     def set_rate(self, rate: float) -> None:
         """The learning rate of the next updates."""
         self.optimizer.learning_rate.assign(rate)
@@ -129,7 +148,7 @@ class Step:
         import tensorflow as tf
 
         # The image input of a batch is uint8 where nothing was augmented; a head has fewer inputs than the network.
-        return {name: tf.cast(inputs[name], tf.float32) for name in self._names}
+        return {name: tf.cast(inputs[name], tf.float32) for name in self._signature}
 
     def _named(self) -> list[tuple[str, keras.Variable]]:
         # `variables` has the states of dropout's seed generators, which `weights` has not.

@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import skin_core.quiet  # noqa: F401  (first: what libraries send or print is switched off before they load)
 from skin_core.errors import SkinCoreError
@@ -21,6 +23,8 @@ from skin_core.training.liveness import beating, record_worker
 from skin_core.training.loop import StopRequested
 
 log = logging.getLogger("skin_core.training")
+
+_LAST_WORD_BYTES = 128 * 1024
 
 
 class StopSignal:
@@ -57,16 +61,18 @@ def main(run_id: str) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     record_worker(folder, os.getpid())
     stop = StopSignal(folder)
-    with beating(folder):
+    with beating(folder), _room_for_the_last_word(folder) as give_room:
         try:
             with queue.device_turn(run_id, lambda ahead: _wait(folder, stop, ahead)):
                 _work(folder, stop)
             return 0
         except StopRequested:
             log.info("Stopped on request")
+            give_room()
             folder.update_state(status="stopped")
             return 0
         except Exception as error:  # The process' outermost boundary: the log has the traceback.
+            give_room()
             log.exception("The run failed")
             folder.update_state(status="failed", error=sentence_of(error))
             return 1
@@ -78,10 +84,24 @@ def sentence_of(error: BaseException) -> str:
         return str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "Training ran out of memory; lower batch_size or image_size, and start again."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    # SQLite (the tracking store) tells a full disk in words only, through whatever wraps it.
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "database or disk is full" in str(error):
         return "No space is left in the workspace; free some, then resume the run."
     first_line = (str(error).strip().splitlines() or [""])[0][:300]
     return f"Training stopped because of an unexpected error ({type(error).__name__}: {first_line}); the log has the details."
+
+
+@contextmanager
+def _room_for_the_last_word(folder: RunFolder) -> Iterator[Callable[[], None]]:
+    """Keeps a little space that is given back before the end is told: on a full disk the run would look killed."""
+    reserve = folder.path / "reserve"
+    with suppress(OSError):
+        reserve.write_bytes(os.urandom(_LAST_WORD_BYTES))  # Zeros might take no room on some disks.
+    try:
+        yield lambda: reserve.unlink(missing_ok=True)
+    finally:
+        reserve.unlink(missing_ok=True)
 
 
 def _wait(folder: RunFolder, stop: StopSignal, ahead: int) -> None:
