@@ -1,4 +1,7 @@
-"""Asks the explanation's own process for a map; nothing here loads TensorFlow."""
+"""Maps of the deeper methods: by the engine at once where its graph gives what they need, else by a process of its own.
+
+Nothing here loads TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,24 @@ from typing import Any
 import numpy as np
 
 from skin_core.errors import BundleError
+from skin_core.explain.scorecam import scorecam
 from skin_core.screening import child
 from skin_core.screening.bundle import Bundle
+from skin_core.screening.engine import Engine
 
 METHODS = ("gradcam++", "scorecam", "smoothgrad")
 TIMEOUT_S = 900
 
 
+def at_once(bundle: Bundle, method: str) -> bool:
+    """Whether the engine itself gives a method's map; bundles that older versions published lack the parts."""
+    return {"gradcam++": bundle.engine.explains_plus, "scorecam": bundle.engine.gives_spatial}.get(method, False)
+
+
 def explain(
     bundle: Bundle, square: np.ndarray, method: str, class_name: str, *, given: Mapping[str, Any]
 ) -> np.ndarray:
-    """A raw map of one class by a method of tf-keras-vis.
+    """A raw map of one class by a deeper method.
 
     Args:
         bundle: its ``model.keras`` is checked against its hash and loaded in safe mode.
@@ -39,9 +49,13 @@ def explain(
         raise BundleError(f"There is no explanation method '{method}'; there are {', '.join(METHODS)}.")
     if class_name not in bundle.info.class_names:
         raise BundleError(f"There is no class '{class_name}'; the classes are {', '.join(bundle.info.class_names)}.")
-    arrays = {"image": square[np.newaxis]}
+    column = bundle.info.class_names.index(class_name)
+    tabular = None
     if bundle.encoder is not None:
-        arrays["tabular"] = np.atleast_2d(bundle.encoder.encode_one(given)).astype(np.float32)
+        tabular = np.atleast_2d(bundle.encoder.encode_one(given)).astype(np.float32)
+    if at_once(bundle, method):
+        return _by_engine(bundle.engine, square, method, column, tabular)
+    arrays = {"image": square[np.newaxis], **({} if tabular is None else {"tabular": tabular})}
     # A private folder, gone with its pixels when the answer is here.
     with tempfile.TemporaryDirectory(prefix="lesionlab-explain-") as folder:
         np.savez(Path(folder) / "in.npz", **arrays)
@@ -49,7 +63,19 @@ def explain(
             "model": str(bundle.keras_model()),
             "folder": folder,
             "method": method,
-            "column": bundle.info.class_names.index(class_name),
+            "column": column,
         }
         child.call("skin_core.explain.worker", request, timeout_s=TIMEOUT_S)
         return np.load(Path(folder) / "out.npy", allow_pickle=False)
+
+
+def _by_engine(engine: Engine, square: np.ndarray, method: str, column: int, tabular: np.ndarray | None) -> np.ndarray:
+    output = engine.run(square[np.newaxis], tabular)
+    if method == "gradcam++":
+        return engine.gradcam_plus(output, 0, column)
+
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        # One picture at a time: the maps of 64 would be kept for nothing, and other sessions get their turn between.
+        return np.concatenate([engine.run(image[np.newaxis], tabular).probabilities for image in images])
+
+    return scorecam(output.spatial[0], square.astype(np.float32), column, probabilities)

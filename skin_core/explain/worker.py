@@ -20,7 +20,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     import keras
     import numpy as np
 
-    from skin_core.explain.methods import explainable, explanation
+    from skin_core.explain.methods import Explainer
 
     folder = Path(request["folder"])
     try:
@@ -30,7 +30,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     with np.load(folder / "in.npz", allow_pickle=False) as arrays:
         image = arrays["image"].astype(np.float32)
         tabular = arrays["tabular"] if "tabular" in arrays.files else None
-    np.save(folder / "out.npy", explanation(explainable(model, tabular), image, request["method"], request["column"]))
+    np.save(folder / "out.npy", Explainer(model, tabular).map(image, request["method"], request["column"]))
     return {}
 
 

@@ -1,4 +1,4 @@
-"""The methods of tf-keras-vis on small networks, and one of them through the process that the app asks."""
+"""The deeper methods on small networks, against what must come out and against tf-keras-vis."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from skin_core.errors import BundleError
 from skin_core.explain.deeper import METHODS, explain
+from skin_core.explain.scorecam import scorecam
 
 SIZE = 32
 
@@ -53,11 +54,11 @@ def spots() -> np.ndarray:
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 @pytest.mark.parametrize("method", METHODS)
 def test_each_method_finds_its_spot(spot_model, spots: np.ndarray, method: str) -> None:
-    from skin_core.explain.methods import explainable, explanation
+    from skin_core.explain.methods import Explainer
 
-    model = explainable(spot_model, None)
+    explainer = Explainer(spot_model)
     for column, quarter in ((0, (slice(0, 0.5), slice(0, 0.5))), (1, (slice(0.5, 1), slice(0.5, 1)))):
-        heat = explanation(model, spots, method, column)
+        heat = explainer.map(spots, method, column)
         assert heat.min() >= 0 and heat.max() > 0
         if method != "smoothgrad":  # The gradient of a linear network is the same everywhere.
             inside = heat[tuple(slice(int(part.start * 8), int(part.stop * 8)) for part in quarter)]
@@ -66,21 +67,70 @@ def test_each_method_finds_its_spot(spot_model, spots: np.ndarray, method: str) 
 
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")
 def test_columns_are_held_fixed_and_nothing_is_modified(sigmoid_model, spots: np.ndarray) -> None:
-    import keras
-
-    from skin_core.explain.methods import explainable, explanation
+    from skin_core.explain.methods import Explainer
 
     columns = np.array([[0.5, 2.0]], np.float32)
     before = sigmoid_model.to_json(), [weight.copy() for weight in sigmoid_model.get_weights()]
-    model = explainable(sigmoid_model, columns)
-    own = float(np.asarray(sigmoid_model([spots, columns]))[0, 0])
-    both = np.asarray(keras.ops.softmax(model([spots])))[0]
-    assert both == pytest.approx([1 - own, own], abs=1e-6)
-    speaks_for = explanation(model, spots, "gradcam++", 1)
+    explainer = Explainer(sigmoid_model, columns)
+    speaks_for = explainer.map(spots, "gradcam++", 1)
     assert speaks_for[1:3, 1:3].sum() > 0.9 * speaks_for.sum() > 0
-    assert explanation(model, spots, "scorecam", 1).shape == (8, 8)
+    assert explainer.map(spots, "scorecam", 1).shape == (8, 8)
     assert sigmoid_model.to_json() == before[0]
     assert all(np.array_equal(old, new) for old, new in zip(before[1], sigmoid_model.get_weights(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def uneven_model():
+    """Flatten and a hidden layer: its gradient differs from place to place, and so do the weights of Grad-CAM++."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(3)
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu")(layers.Rescaling(1 / 255)(image))
+    x = layers.Dense(12, activation="relu")(layers.Flatten()(layers.Activation("linear", name="spatial")(x)))
+    logits = layers.Dense(3, name="logits")(x)
+    return keras.Model(image, layers.Activation("softmax", name="probabilities")(logits))
+
+
+def _normalised(heat) -> np.ndarray:
+    heat = np.asarray(heat)
+    return (heat - heat.min()) / np.ptp(heat)
+
+
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_maps_equal_those_of_tf_keras_vis(uneven_model, column: int) -> None:
+    from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.model_modifiers import ReplaceToLinear
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    from skin_core.explain.methods import Explainer
+    from skin_core.screening import export
+    from skin_core.screening.engine import Engine
+
+    blocks = np.random.default_rng(4).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    picture = blocks.repeat(4, axis=1).repeat(4, axis=2)
+    pixels = picture.astype(np.float32)
+    cam = {"penultimate_layer": "spatial", "seek_penultimate_conv_layer": False, "expand_cam": False}
+    theirs = GradcamPlusPlus(uneven_model, model_modifier=ReplaceToLinear(), clone=True)
+    expected = _normalised(theirs(CategoricalScore(column), pixels, **cam)[0])
+    explainer = Explainer(uneven_model)
+    assert _normalised(explainer.map(pixels, "gradcam++", column)) == pytest.approx(expected, abs=1e-4)
+    engine = Engine(export.export(uneven_model))
+    output = engine.run(picture)
+    assert output.maps_plus is None, "the graph gives the factors"
+    assert _normalised(engine.gradcam_plus(output, 0, column)) == pytest.approx(expected, abs=1e-4)
+
+    # tf-keras-vis puts a softmax over whatever the model gives, so it is given logits.
+    import keras
+
+    logits = keras.Model(uneven_model.inputs, uneven_model.get_layer("logits").output)
+    expected = _normalised(Scorecam(logits)(CategoricalScore(column), pixels, **cam)[0])
+    assert _normalised(explainer.map(pixels, "scorecam", column)) == pytest.approx(expected, abs=1e-4)
+    found = scorecam(output.spatial[0], pixels[0], column, lambda images: engine.run(images).probabilities)
+    assert _normalised(found) == pytest.approx(expected, abs=1e-4)
 
 
 def test_wrong_requests_are_one_sentence() -> None:

@@ -36,6 +36,45 @@ def test_graph_equals_keras(networks: Networks, kind: str) -> None:
     assert found.maps.min() >= 0
 
 
+@pytest.mark.parametrize("kind", [*HEADS, "other"])
+def test_gradcam_plus_of_every_class_equals_its_definition(networks: Networks, kind: str) -> None:
+    from skin_core.explain.methods import Explainer
+    from skin_core.screening import export
+
+    model = _convolution_after_spatial() if kind == "other" else getattr(networks, kind)
+    engine = Engine(export.export(model))
+    assert engine.explains_plus and engine.gives_spatial
+    images, columns = _inputs(kind, n=2)
+    found = engine.run(images, columns)
+    assert (found.maps_plus is None) == (kind in ("flat", "sigmoid_with_columns"))
+    for index in range(2):
+        explainer = Explainer(model, None if columns is None else columns[index : index + 1])
+        for column in range(engine.n_classes):
+            expected = explainer.map(images[index : index + 1].astype(np.float32), "gradcam++", column)
+            mine = engine.gradcam_plus(found, index, column)
+            # Where 2 + g Σ A is near 0, equation 19 enlarges the rounding of what goes in.
+            assert mine / max(mine.max(), 1e-6) == pytest.approx(expected / max(expected.max(), 1e-6), abs=5e-4)
+
+
+def _convolution_after_spatial():
+    """A head that no shortcut is known for."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(5)
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = layers.Conv2D(6, 3, strides=4, activation="relu", name="spatial")(layers.Rescaling(1 / 255)(image))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 1, activation="relu")(x))
+    return keras.Model(image, layers.Activation("softmax")(layers.Dense(3, name="logits")(x)))
+
+
+def test_the_dense_kernel_is_kept_once(networks: Networks) -> None:
+    from skin_core.screening import export
+
+    largest = max(weight.size for weight in networks.flat.get_weights())
+    assert len(export.export(networks.flat)) < 1.5 * 4 * largest + 40_000
+
+
 def test_pooled_features_are_the_mean_of_the_spatial_layer(networks: Networks) -> None:
     import keras
 
