@@ -24,6 +24,7 @@ __all__ = [
     "Prediction",
     "damaged_bundles",
     "deeper_explanation",
+    "explains_at_once",
     "heatmap",
     "is_trusted",
     "list_bundles",
@@ -110,6 +111,13 @@ def screen_image(
     return screen(bundle, data, name=name, age=age, sex=sex, site=site)
 
 
+def explains_at_once(bundle: Bundle, method: DeeperMethod) -> bool:
+    """Whether a bundle's engine gives a deeper method's map itself: Grad-CAM++ in one pass, Score-CAM in 65."""
+    from skin_core.explain.deeper import at_once
+
+    return at_once(bundle, method)
+
+
 def deeper_explanation(
     bundle: Bundle,
     prediction: Prediction,
@@ -120,7 +128,8 @@ def deeper_explanation(
     sex: str | None = None,
     site: str | None = None,
 ) -> np.ndarray:
-    """A heat map by a method of tf-keras-vis, in a process of its own (about 20–60 s, most of it TensorFlow's start).
+    """A heat map by a deeper method: at once where `explains_at_once`, else in a process of its own (about 20–60 s, most
+    of it TensorFlow's start).
 
     Args:
         bundle: the bundle that gave the prediction.

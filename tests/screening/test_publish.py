@@ -157,12 +157,14 @@ def test_predict_fills_the_competition_form(run_id: str, demo_isic2024: Path, ho
     assert all(0 <= float(row["target"]) <= 1 for row in rows)
 
 
-def test_a_deeper_map_comes_from_its_own_process(run_id: str, data: Path) -> None:
+@pytest.mark.parametrize("method", ["gradcam++", "scorecam", "smoothgrad"])
+def test_each_deeper_map_fits_its_picture(run_id: str, data: Path, method: str) -> None:
     bundle = screening.load_bundle("fresh")
     for picture in sorted(data.rglob("*.jpg")):
         prediction = screening.screen_image(bundle, picture.read_bytes())
         if prediction.in_distribution:
             break
-    heat = screening.deeper_explanation(bundle, prediction, "gradcam++", "mel")
+    assert screening.explains_at_once(bundle, method) == (method != "smoothgrad")
+    heat = screening.deeper_explanation(bundle, prediction, method, "mel")
     assert heat.shape == prediction.pixels.shape[:2]
     assert np.nanmin(heat) >= 0 and np.nanmax(heat) <= 1

@@ -9,9 +9,17 @@ from pages.ui.errors import showing_errors
 from pages.ui.pictures import as_png
 from pages.ui.screen.results import Result, remembered_maps, screen_again
 from pages.ui.words import plain
-from skin_core.services.screening import Bundle, DeeperMethod, Prediction, deeper_explanation, heatmap, overlay
+from skin_core.services.screening import (
+    Bundle,
+    DeeperMethod,
+    Prediction,
+    deeper_explanation,
+    explains_at_once,
+    heatmap,
+    overlay,
+)
 
-# None is Grad-CAM, which came with the prediction.
+# None is Grad-CAM, which came with the prediction; the others are computed when they are chosen.
 METHODS: dict[str, DeeperMethod | None] = {
     "Grad-CAM": None,
     "Grad-CAM++": "gradcam++",
@@ -89,19 +97,20 @@ def _legend(prediction: Prediction, heat: np.ndarray, title: str) -> None:
 
 
 def _deeper(bundle: Bundle, result: Result, method: str, chosen: str) -> np.ndarray | None:
-    """The map of a deeper method if it was computed, else the button for it."""
+    """The map of a deeper method if the engine gives it or it was computed, else the button for it."""
     store = remembered_maps()
     key = (result.key, method, chosen)
     if key in store:
         return store[key]
     place = st.empty()
-    with place.container():
-        st.info(
-            f"{method} runs the whole network many times and takes 20 to 60 seconds.",
-            icon=":material/schedule:",
-        )
-        if not st.button(f"Compute {method}", type="primary", key=f"screen_compute_{result.picture.digest}"):
-            return None
+    if not explains_at_once(bundle, METHODS[method]):
+        with place.container():
+            st.info(
+                f"{method} needs the Keras model and takes 20 to 60 seconds, most of them to start TensorFlow.",
+                icon=":material/schedule:",
+            )
+            if not st.button(f"Compute {method}", type="primary", key=f"screen_compute_{result.picture.digest}"):
+                return None
     person = result.key[2]
     with showing_errors(), st.spinner(f"{method} for {plain(bundle.info.titles[chosen])} …", show_time=True):
         store[key] = deeper_explanation(
