@@ -20,7 +20,7 @@ _SETS = 4
 
 @st.cache_resource(max_entries=_SETS, show_spinner="Reading the data set …")
 def _opened(path: str, stamp: int) -> Manifest:
-    return datasets.open_dataset(path)
+    return datasets.open_dataset(path, further=False)
 
 
 @st.cache_resource(max_entries=_SETS, show_spinner="Counting …")

@@ -114,7 +114,7 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
 
 def _features(chosen: tuple[str, ...], manifest: Manifest, field: FieldInfo, key: str) -> tuple[str, ...]:
     told = [name for name in ("age", "sex", "site") if manifest.frame[name].notna().any()]
-    options = [*told, *(name for name in manifest.frame.columns if _is_feature(name))]
+    options = [*told, *(name for name in (*manifest.frame.columns, *manifest.further) if _is_feature(name))]
     default = [name for name in chosen if name in options]
     return tuple(st.multiselect(_label("features"), options, default, key=key, help=field.description))
 

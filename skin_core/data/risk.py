@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from skin_core.data.manifest import RISK_LEVELS, Manifest
+from skin_core.data.words import codes, translated
 from skin_core.errors import ConfigError
 
 _MAPPING = Path(__file__).with_name("risk_levels.json")
@@ -70,7 +72,7 @@ def with_risk_levels(manifest: Manifest, overrides: Mapping[str, str] | None = N
             raise ConfigError(f"The risk level of '{label}' must be one of {', '.join(RISK_LEVELS)}; got '{level}'.")
     classes = manifest.classes
     levels = {label: chosen.get(_key(label), risk_level_of(label)) for label in classes}
-    frame = manifest.frame.assign(risk_level=manifest.frame["label"].map(levels).astype("string"))
+    frame = manifest.frame.assign(risk_level=translated(manifest.frame["label"], levels))
     there = {_key(label) for label in classes}
     strangers = [label for label in overrides or {} if _key(label) not in there]
     notes = manifest.notes
@@ -89,15 +91,17 @@ def risk_table(manifest: Manifest) -> pd.DataFrame:
     Returns:
         One row a class, sorted by class: class, title, risk_level (NA where unknown), n (images).
     """
-    frame = manifest.frame.dropna(subset=["label"])
-    counts = frame["label"].value_counts()
-    levels = frame.drop_duplicates("label").set_index("label")["risk_level"]
+    labels = manifest.classes
+    of = codes(manifest.frame["label"], list(labels))
+    counts = np.bincount(of, minlength=len(labels) + 1)
+    rows, first = np.unique(of, return_index=True)
+    levels = dict(zip(rows.tolist(), manifest.frame["risk_level"].iloc[first], strict=True))
     return pd.DataFrame(
         {
-            "class": pd.array(manifest.classes, dtype="string"),
-            "title": pd.array([class_title(label) for label in manifest.classes], dtype="string"),
-            "risk_level": pd.array([levels[label] for label in manifest.classes], dtype="string"),
-            "n": [int(counts[label]) for label in manifest.classes],
+            "class": pd.array(labels, dtype="string"),
+            "title": pd.array([class_title(label) for label in labels], dtype="string"),
+            "risk_level": pd.array([levels[place] for place in range(len(labels))], dtype="string"),
+            "n": [int(counts[place]) for place in range(len(labels))],
         }
     )
 

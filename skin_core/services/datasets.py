@@ -92,12 +92,14 @@ def stamp(path: str | Path) -> int:
     return newest
 
 
-def open_dataset(path: str | Path, *, risk_levels: Mapping[str, str] | None = None) -> Manifest:
+def open_dataset(path: str | Path, *, risk_levels: Mapping[str, str] | None = None, further: bool = True) -> Manifest:
     """Reads the manifest of a data set and remembers its path.
 
     Args:
         path: a folder or a csv in any known layout.
         risk_levels: risk level of a class, where it differs from the mapping.
+        further: False leaves out a large csv's further columns, which nothing but training needs; their names are in
+            ``Manifest.further``.
 
     Raises:
         DataSourceError, ManifestError: one sentence each.
@@ -105,7 +107,7 @@ def open_dataset(path: str | Path, *, risk_levels: Mapping[str, str] | None = No
     from skin_core.data.sources import read_manifest
 
     where = absolute(path)
-    manifest = read_manifest(where, risk_levels=risk_levels)
+    manifest = read_manifest(where, risk_levels=risk_levels, further=further)
     remember_dataset(path=where, manifest=manifest)
     return manifest
 

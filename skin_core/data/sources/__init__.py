@@ -53,13 +53,20 @@ def detect_source(path: str | Path) -> DataSource:
     raise DataSourceError(f"{place} is in no layout that LesionLab reads; it looked for {looked}.")
 
 
-def read_manifest(path: str | Path, *, labelled: bool = True, risk_levels: Mapping[str, str] | None = None) -> Manifest:
+def read_manifest(
+    path: str | Path,
+    *,
+    labelled: bool = True,
+    risk_levels: Mapping[str, str] | None = None,
+    further: bool = True,
+) -> Manifest:
     """Detects the layout of ``path``, reads it, and fills the risk level of each class.
 
     Args:
         path: a folder, or a csv or HDF5 file of a layout that has one.
         labelled: False accepts images without labels (prediction).
         risk_levels: class to "benign", "premalignant" or "malignant" where it differs from the mapping shown.
+        further: False leaves out the further columns of a csv that would take long; ``Manifest.further`` names them.
 
     Returns:
         The manifest. ``notes`` says in sentences what was left out and why.
@@ -68,7 +75,7 @@ def read_manifest(path: str | Path, *, labelled: bool = True, risk_levels: Mappi
         DataSourceError: if nothing usable is there: what was expected, what came, what to do.
     """
     place = _readable(path)
-    return with_risk_levels(detect_source(place).read(place, labelled=labelled), risk_levels)
+    return with_risk_levels(detect_source(place).read(place, labelled=labelled, further=further), risk_levels)
 
 
 def _readable(path: str | Path) -> Path:

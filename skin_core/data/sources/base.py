@@ -30,12 +30,13 @@ class DataSource(ABC):
         """Whether ``path`` (an existing file or folder) is in this layout; reads no images."""
 
     @abstractmethod
-    def read(self, path: Path, *, labelled: bool = True) -> Manifest:
+    def read(self, path: Path, *, labelled: bool = True, further: bool = True) -> Manifest:
         """The manifest of the set at ``path``.
 
         Args:
             path: a folder, or a file of the layout (a csv).
             labelled: False accepts rows without labels (prediction).
+            further: False may leave the csv's further columns out and name them in ``Manifest.further``.
 
         Raises:
             DataSourceError: a sentence with what was expected, what came and what to do.

@@ -40,7 +40,7 @@ class FolderSource(DataSource):
     def detect(self, path: Path) -> bool:
         return path.is_dir() and has_image(path)
 
-    def read(self, path: Path, *, labelled: bool = True) -> Manifest:
+    def read(self, path: Path, *, labelled: bool = True, further: bool = True) -> Manifest:
         listing = list_images(path)
         if not listing.images:
             raise DataSourceError(f"No picture lies below {path}; expected one folder a class with pictures in it.")

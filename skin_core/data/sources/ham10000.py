@@ -36,7 +36,7 @@ class Ham10000Source(DataSource):
     def detect(self, path: Path) -> bool:
         return _metadata(path) is not None or _has_parts(path)
 
-    def read(self, path: Path, *, labelled: bool = True) -> Manifest:
+    def read(self, path: Path, *, labelled: bool = True, further: bool = True) -> Manifest:
         csv = _metadata(path)
         if csv is None:
             if not labelled:

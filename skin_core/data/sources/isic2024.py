@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from skin_core.data.sources.listing import list_images, visible_files
 from skin_core.data.sources.matching import by_stem, joined, positions, without_repeats
 from skin_core.data.sources.people import ages, sexes
 from skin_core.data.sources.wording import count, some
+from skin_core.data.words import as_numbers, as_words, translated
 from skin_core.errors import DataSourceError
 
 ID = "isic_id"
@@ -26,6 +28,9 @@ _TEXT = (
     *("tbp_lv_location_simple", "attribution", "copyright_license"),
     *("iddx_full", "iddx_1", "iddx_2", "iddx_3", "iddx_4", "iddx_5", "mel_mitotic_index"),
 )
+_MEASURED = ("tbp_lv_", "clin_size_", "mel_thick_", "age_")
+# What the manifest is made of, without what it only passes on.
+_OWN = (ID, "target", "patient_id", "age_approx", "sex", "anatom_site_general")
 _TARGETS = {"0": "benign", "0.0": "benign", "1": "malignant", "1.0": "malignant"}
 
 
@@ -48,18 +53,31 @@ class Isic2024Source(DataSource):
             return path.is_file()
         return bool(_tables(path))
 
-    def read(self, path: Path, *, labelled: bool = True) -> Manifest:
+    def read(self, path: Path, *, labelled: bool = True, further: bool = True) -> Manifest:
         root = path if path.is_dir() else path.parent
         csv = _chosen(path, labelled)
         if csv is None:
             if path.is_file() and not labelled:
                 return self._without_csv(path)
             raise DataSourceError(f"{path} has no csv with the column {ID} beside it; put its metadata csv there.")
-        table = read_table(csv, required=(ID, "target") if labelled else (ID,), text=(*_TEXT, "target"))
+        hdf5 = path if path.suffix.lower() in HDF5_SUFFIXES else _container(csv)
+        numbers = [name for name in header(csv) or () if name.startswith(_MEASURED) and name not in _TEXT]
+        # Arrow reads the csv outside the interpreter's lock, h5py lists the tiles within it.
+        with ThreadPoolExecutor(1) as thread:
+            reading = thread.submit(
+                read_table,
+                csv,
+                required=(ID, "target") if labelled else (ID,),
+                text=(*_TEXT, "target"),
+                numbers=numbers,
+                only=None if further else _OWN,
+            )
+            tiles = _tiles(hdf5, root)
+        table = reading.result()
         frame, said = without_repeats(table.frame, ID, "target" if "target" in table.frame else None, csv.name)
         notes = [*table.notes, *said]
         if "target" in frame:
-            frame = frame.assign(label=frame["target"].map(_TARGETS).astype("string"))
+            frame = frame.assign(label=translated(frame["target"], _TARGETS))
         if labelled:
             odd = frame["label"].isna()
             if odd.any():
@@ -68,15 +86,15 @@ class Isic2024Source(DataSource):
                     f"{some(frame.loc[odd, ID])}."
                 )
                 frame = frame[~odd]
-        hdf5 = path if path.suffix.lower() in HDF5_SUFFIXES else None
-        found, said = _located(frame, csv, root, hdf5)
+        found, said = _located(frame, csv, root, hdf5, tiles)
         notes += said
         if found.empty:
             raise DataSourceError(
                 f"None of the {count(frame, 'id')} in {csv} has a tile ({some(frame[ID], 3)}); "
                 f"put {_part(csv)}-image.hdf5, or the loose tiles, beside it."
             )
-        return Manifest.validated(_translated(found, notes), source=self.name, root=root, notes=tuple(notes))
+        own = _translated(found, notes)
+        return Manifest.validated(own, source=self.name, root=root, notes=tuple(notes), further=table.further)
 
     def _without_csv(self, path: Path) -> Manifest:
         places = _keys(path, path.parent)
@@ -118,18 +136,29 @@ def _part(csv: Path) -> str:
     return csv.stem.removesuffix("-metadata").removesuffix("_metadata")
 
 
-def _located(frame: pd.DataFrame, csv: Path, root: Path, hdf5: Path | None) -> tuple[pd.DataFrame, list[str]]:
+def _tiles(container: Path | None, root: Path) -> pd.Series | DataSourceError:
+    """Locations by id of the tiles in an HDF5 file; the reason where it cannot be opened, since loose ones may do."""
+    if container is None:
+        return pd.Series([], index=pd.Index([], dtype="string"), dtype="string")
+    try:
+        return _keys(container, root)
+    except DataSourceError as error:
+        return error
+
+
+def _located(
+    frame: pd.DataFrame, csv: Path, root: Path, container: Path | None, tiles: pd.Series | DataSourceError
+) -> tuple[pd.DataFrame, list[str]]:
     """Rows with the place of their tile: the HDF5 file first, loose tiles for what it lacks."""
     notes: list[str] = []
-    places = pd.Series([], index=pd.Index([], dtype="string"), dtype="string")
     where = []
-    container = hdf5 or _container(csv)
-    if container is not None:
-        try:
-            places = _keys(container, root)
+    if isinstance(tiles, DataSourceError):
+        notes.append(str(tiles))
+        places = _tiles(None, root)
+    else:
+        places = tiles
+        if container is not None:
             where.append(f"in {container.name}")
-        except DataSourceError as error:
-            notes.append(str(error))
     if (positions(frame[ID], places.index) < 0).any():
         loose, said, folder = _loose(csv, root)
         if len(loose):
@@ -155,18 +184,21 @@ def _container(csv: Path) -> Path | None:
 def _keys(container: Path, root: Path) -> pd.Series:
     """Locations by id of all tiles in an HDF5 file; reads names only."""
     import pyarrow as pa
+    import pyarrow.compute as compute
 
     keys: list[bytes] = []
     with open_hdf5(container) as file:
         # Ten times quicker than iterating the file object, which asks for each name by its number.
         file.id.links.iterate(keys.append)
     inside = escaped(os.path.relpath(container, root)).replace(os.sep, "/")
+    packed = pa.array(keys, pa.large_binary())
     if b"".join(keys).isascii():
-        # Arrow decodes them all at once.
-        names = pd.Index(pd.array(pa.array(keys, pa.binary()).cast(pa.string()), dtype="string"))
+        names = packed.cast(pa.large_string())  # Arrow decodes them all at once.
     else:
-        names = pd.Index([escaped(key.decode("utf-8", "surrogateescape")) for key in keys], dtype="string")
-    return pd.Series(f"{inside}::" + names.array, index=names, dtype="string")
+        names = pa.array([escaped(key.decode("utf-8", "surrogateescape")) for key in keys], pa.large_string())
+    prefix = pa.scalar(f"{inside}::", pa.large_string())
+    places = compute.binary_join_element_wise(prefix, names, pa.scalar("", pa.large_string()))
+    return as_words(places, pd.Index(as_words(names)))
 
 
 def _loose(csv: Path, root: Path) -> tuple[pd.Series, list[str], str]:
@@ -190,5 +222,5 @@ def _translated(found: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if "sex" in frame:
         frame["sex"] = sexes(frame["sex"], notes)
     if "target" in frame:
-        frame["target"] = pd.to_numeric(frame["target"], errors="coerce").astype("Float64")
+        frame["target"] = pd.array(as_numbers(frame["target"]), dtype="Float64")
     return frame.drop(columns=[name for name in ("age_approx", "anatom_site_general") if name in frame])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from skin_core.data.sources.wording import count, some
+from skin_core.data.words import different, translated
 
 MAX_AGE = 120
 _SEXES = {"female": "female", "f": "female", "woman": "female", "male": "male", "m": "male", "man": "male"}
@@ -26,10 +27,11 @@ def ages(raw: pd.Series, notes: list[str]) -> pd.Series:
 
 def sexes(raw: pd.Series, notes: list[str]) -> pd.Series:
     """string "female" or "male"; "unknown" and empty are NA, any other word is NA with a note."""
-    said = raw.astype("string").str.strip().str.lower()
-    known = said.map(_SEXES).astype("string")
-    odd = said.notna() & known.isna() & ~said.isin(_NOT_SAID)
-    if odd.any():
+    said = translated(raw.astype("string"), lambda word: word.strip().lower())
+    known = translated(said, _SEXES)
+    odd_words = [word for word in different(said) if word not in _SEXES and word not in _NOT_SAID]
+    if odd_words:
+        odd = said.isin(odd_words)
         notes.append(
             f"{count(int(odd.sum()), 'value')} of sex neither female nor male taken as missing: {some(said[odd].unique())}."
         )

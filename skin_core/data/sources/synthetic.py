@@ -37,11 +37,11 @@ class SyntheticSource(DataSource):
     def detect(self, path: Path) -> bool:
         return marker_of(path) is not None and self._layout(path) is not None
 
-    def read(self, path: Path, *, labelled: bool = True) -> Manifest:
+    def read(self, path: Path, *, labelled: bool = True, further: bool = True) -> Manifest:
         layout = self._layout(path)
         if layout is None:
             raise DataSourceError(f"{path} holds no pictures in a layout that LesionLab reads; write the set again.")
-        manifest = layout.read(path, labelled=labelled)
+        manifest = layout.read(path, labelled=labelled, further=further)
         return replace(manifest, frame=manifest.frame.assign(synthetic=True), notes=(NOTE, *manifest.notes))
 
     def _layout(self, path: Path) -> DataSource | None:
