@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from skin_core.data.words import as_arrow, codes
 from skin_core.errors import SkinCoreError
 from skin_core.services.datasets import is_synthetic
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from skin_core.data.manifest import Manifest
 
 UNKNOWN = "not known"
 AGE_STEP = 5
+_TOLD = ("label", "risk_level", "group_id", "age", "sex", "site")
 
 
 @dataclass(frozen=True)
@@ -58,30 +62,37 @@ class Overview:
 
 def overview(*, manifest: Manifest) -> Overview:
     """Counts classes, splits, ages, sexes, sites and what is missing; opens no image."""
+    import pyarrow.compute as compute
+
     from skin_core.data.risk import risk_table
 
     frame = manifest.frame
-    labels = frame["label"].astype("category")
+    labels = list(manifest.classes)
+    of = codes(frame["label"], labels)
     classes = risk_table(manifest)[["class", "title", "risk_level", "n"]]
     classes = classes.sort_values(["n", "class"], ascending=[False, True], ignore_index=True)
     classes["share"] = classes["n"] / max(1, classes["n"].sum())
     age = frame["age"].to_numpy(dtype=float, na_value=np.nan)
     known = ~np.isnan(age)
-    lower = (np.floor(age[known] / AGE_STEP) * AGE_STEP).astype(int)
-    groups = frame["group_id"]
-    told = ("label", "risk_level", "group_id", "age", "sex", "site")
-    absent = frame[list(told)].isna().sum()
+    lower = np.floor(age[known] / AGE_STEP).astype(int)
+    edges = list(range(0, AGE_STEP * (int(lower.max(initial=0)) + 1), AGE_STEP))
+    words = {name: as_arrow(frame[name]) for name in ("label", "risk_level", "group_id", "sex", "site", "split")}
+    absent = {name: array.null_count for name, array in words.items() if name != "split"}
+    absent = {name: absent.get(name, int((~known).sum())) for name in _TOLD}
+    n_labelled, n_grouped = (len(frame) - absent[name] for name in ("label", "group_id"))
     return Overview(
         n_images=len(frame),
-        n_labelled=int(labels.notna().sum()),
-        n_groups=int(groups.nunique()),
-        n_grouped=int(groups.notna().sum()),
+        n_labelled=n_labelled,
+        n_groups=compute.count_distinct(words["group_id"]).as_py(),
+        n_grouped=n_grouped,
         classes=classes,
-        prescribed={str(name): int(n) for name, n in frame["split"].value_counts().items()},
-        ages=_counted(labels[known], pd.Series(lower, index=labels.index[known]), "age"),
-        sexes=_counted(labels, frame["sex"].fillna(UNKNOWN), "sex"),
-        sites=_counted(labels, frame["site"].fillna(UNKNOWN), "site"),
-        missing=pd.DataFrame({"column": absent.index, "n": absent.to_numpy(), "share": absent.to_numpy() / len(frame)}),
+        prescribed=_largest_first(words["split"]),
+        ages=_counted(labels, of[known], edges, lower, "age"),
+        sexes=_counted(labels, of, *_levels(words["sex"]), "sex"),
+        sites=_counted(labels, of, *_levels(words["site"]), "site"),
+        missing=pd.DataFrame(
+            {"column": list(absent), "n": list(absent.values()), "share": np.array(list(absent.values())) / len(frame)}
+        ),
         synthetic=is_synthetic(manifest),
     )
 
@@ -115,7 +126,7 @@ def sample_pictures(*, manifest: Manifest, label: str, count: int, turn: int = 0
     Returns:
         image_id, location, label and group_id of at most ``count`` rows.
     """
-    rows = np.flatnonzero((manifest.frame["label"] == label).to_numpy(dtype=bool, na_value=False))
+    rows = np.flatnonzero(codes(manifest.frame["label"], [label]) == 0)
     order = np.random.default_rng(0).permutation(rows)
     if len(order) > count:
         order = order[(np.arange(count) + turn * count) % len(order)]
@@ -154,8 +165,37 @@ def rows_at(*, manifest: Manifest, locations: list[str]) -> pd.DataFrame:
     return found.sort_values("location", key=lambda column: column.map(order), ignore_index=True)
 
 
-def _counted(labels: pd.Series, values: pd.Series, name: str) -> pd.DataFrame:
-    table = pd.DataFrame({"label": labels, name: values.astype("category")})
-    counts = table.groupby(["label", name], observed=True).size().rename("n").reset_index()
-    counts["label"] = counts["label"].astype("string")
-    return counts
+def _levels(words: pa.LargeStringArray) -> tuple[list[str], np.ndarray]:
+    """The different words, sorted and "not known" last, and the place of each row's among them."""
+    coded = words.dictionary_encode()
+    known = coded.dictionary.to_pylist()
+    levels = [*sorted(known), UNKNOWN]
+    places = np.array([*(levels.index(word) for word in known), len(known)])
+    return levels, places[coded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+
+
+def _largest_first(words: pa.LargeStringArray) -> dict[str, int]:
+    counts = {entry["values"]: entry["counts"] for entry in words.drop_null().value_counts().to_pylist()}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _counted(labels: list[str], of: np.ndarray, values: list, at: np.ndarray, name: str) -> pd.DataFrame:
+    """Rows of each class and value, where there are any; rows without a class (``of`` beyond ``labels``) are left out.
+
+    Args:
+        labels: the classes.
+        of: int (N,), place of each row's class.
+        values: the values of the column.
+        at: int (N,), place of each row's value.
+        name: of the column.
+    """
+    pairs = np.bincount(of * len(values) + at, minlength=(len(labels) + 1) * len(values))
+    counts = pairs.reshape(-1, len(values))[: len(labels)]
+    label, value = np.nonzero(counts)
+    return pd.DataFrame(
+        {
+            "label": pd.array([labels[place] for place in label], dtype="string"),
+            name: [values[place] for place in value],
+            "n": counts[label, value],
+        }
+    )
