@@ -17,10 +17,17 @@ from skin_core.errors import WorkspaceError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 def workspace() -> Path:
     """The folder of runs, caches and demo data: ``LESIONLAB_HOME``, else ``./workspace`` beside ``app.py``."""
-    return _made(Path(os.environ.get("LESIONLAB_HOME") or PROJECT_ROOT / "workspace").expanduser().absolute())
+    return _made(workspace_place())
+
+
+def workspace_place() -> Path:
+    """Where the workspace is or would be, without making it."""
+    return Path(os.environ.get("LESIONLAB_HOME") or PROJECT_ROOT / "workspace").expanduser().absolute()
 
 
 def models_dir() -> Path:
@@ -104,8 +111,7 @@ def _made(folder: Path) -> Path:
 
 def workspace_error(error: OSError, target: Path) -> WorkspaceError:
     """The one sentence for a file that could not be written: no space, or no permission."""
-    home = Path(os.path.realpath(Path(os.environ.get("LESIONLAB_HOME") or PROJECT_ROOT / "workspace").expanduser()))
-    place = Path(os.path.realpath(target))
+    place, home = Path(os.path.realpath(target)), Path(os.path.realpath(workspace_place()))
     within = place == home or home in place.parents
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         instead = "move the workspace with LESIONLAB_HOME" if within else "choose another place"
@@ -114,3 +120,20 @@ def workspace_error(error: OSError, target: Path) -> WorkspaceError:
         return WorkspaceError(f"{target} needs a folder where there is a file; name another place.")
     instead = "set LESIONLAB_HOME to another folder" if within else "choose another place"
     return WorkspaceError(f"{target} cannot be written ({error.strerror}); give write permission, or {instead}.")
+
+
+def machine_error(error: OSError) -> WorkspaceError | None:
+    """The one sentence for what the machine refuses (no space, no permission, a failing disk).
+
+    Returns:
+        None for any other error of the operating system: that one is a defect of ours, and its traceback is wanted.
+    """
+    if error.errno not in _REFUSALS:
+        return None
+    where = error.filename or "A file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return workspace_error(error, Path(os.fsdecode(where)) if error.filename else workspace_place())
+    return WorkspaceError(
+        f"{os.fsdecode(where)} cannot be read or written ({error.strerror}); give this user permission to it, or name "
+        "another place."
+    )

@@ -9,11 +9,12 @@ import streamlit as st
 
 from pages.ui.words import plain
 from skin_core.errors import SkinCoreError
+from skin_core.paths import machine_error
 
 
 @contextmanager
 def showing_errors() -> Iterator[None]:
-    """Shows a `SkinCoreError` raised in the block as its sentence, and goes on after the block.
+    """Shows a `SkinCoreError` raised in the block, or what the machine refuses, as its sentence, and goes on after it.
 
     Any other exception is a defect: it goes on to Streamlit, which logs the traceback and shows none.
     """
@@ -21,6 +22,11 @@ def showing_errors() -> Iterator[None]:
         yield
     except SkinCoreError as error:
         show_error(error)
+    except OSError as error:
+        told = machine_error(error)
+        if told is None:
+            raise
+        show_error(told)
 
 
 def show_error(error: SkinCoreError) -> None:

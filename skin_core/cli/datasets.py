@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def demo_data(
     layout: Annotated[Literal["folder", "ham10000", "isic2024"], typer.Option(help="The published layout to write.")],
-    out: Annotated[Path, typer.Option(help="A folder that is not there yet, or is empty.")],
+    out: Annotated[Path, typer.Option(readable=False, help="A folder that is not there yet, or is empty.")],
     n: Annotated[int, typer.Option(min=1, help="Number of images.")] = 400,
     seed: Annotated[int, typer.Option(help="The same seed draws the same images.")] = 42,
     conflicts: Annotated[int, typer.Option(min=0, help="Planted: identical pictures under two labels.")] = 0,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from skin_core.cli.terminal import JsonOption, domain_errors, print_json, progress_bar
 from skin_core.cli.training import print_evaluation
-from skin_core.errors import SkinCoreError, UnusableImageError
+from skin_core.errors import SkinCoreError, UnusableImageError, WorkspaceError
 
 BundleArgument = Annotated[str, typer.Argument(help="Name of a bundle in models/, or the path of a bundle's folder.")]
 
@@ -23,14 +24,20 @@ def register(app: typer.Typer) -> None:
 
 def screen(
     bundle: BundleArgument,
-    images: Annotated[list[Path], typer.Argument(help="One or more image files.")],
-    age: Annotated[float | None, typer.Option(min=0, max=120, help="Age in years, if the bundle takes it.")] = None,
-    sex: Annotated[Literal["female", "male"] | None, typer.Option(help="Sex, if the bundle takes it.")] = None,
+    # Typer's own look at permissions would refuse the whole call for one file that may not be read.
+    images: Annotated[list[Path], typer.Argument(readable=False, help="One or more image files.")],
+    age: Annotated[float | None, typer.Option(help="Age in years, 0 to 120, if the bundle takes it.")] = None,
+    sex: Annotated[str | None, typer.Option(help="female or male, if the bundle takes it.")] = None,
     site: Annotated[str | None, typer.Option(help="Site of the lesion (lower extremity, head/neck, ...).")] = None,
-    heatmaps: Annotated[Path | None, typer.Option(help="Folder to write the Grad-CAM overlays to.")] = None,
+    heatmaps: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder to write the Grad-CAM overlays to.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Screen images with a bundle: class probabilities, malignancy risk, decision, warnings."""
+    """Screen images with a bundle: class probabilities, malignancy risk, decision, warnings.
+
+    Exit code 1 if no file at all could be screened; each file's own error stands beside its name.
+    """
     from skin_core.services.screening import load_bundle
 
     with domain_errors():
@@ -43,6 +50,12 @@ def screen(
                 _print_result(result)
         if as_json:
             print_json(results)
+        if all("error" in result for result in results):
+            raise UnusableImageError(
+                f"None of the {len(results)} files could be screened; each file's own sentence says why."
+                if len(results) > 1
+                else "The file could not be screened; its own sentence says why."
+            )
 
 
 def _screen_one(bundle, path: Path, number: int, *, age, sex, site, heatmaps: Path | None) -> dict:
@@ -63,7 +76,10 @@ def _screen_one(bundle, path: Path, number: int, *, age, sex, site, heatmaps: Pa
         "warnings": list(prediction.warnings),
     }
     if heatmaps is not None and prediction.in_distribution:
-        result["heatmap"] = str(_write_heatmap(prediction, heatmaps, number))
+        try:
+            result["heatmap"] = str(_write_heatmap(prediction, heatmaps, number))
+        except WorkspaceError as error:  # The answer is worth more than its picture.
+            result["warnings"].append(f"The heat map is missing: {error}")
     return result
 
 
@@ -72,9 +88,9 @@ def _bytes(path: Path) -> bytes:
     from skin_core.data.locations import escaped
 
     name = escaped(str(path))
-    if path.is_dir():
-        raise UnusableImageError(f"{name} is a folder; use `predict` for a whole data set.")
     try:
+        if os.path.isdir(path):  # Path.is_dir raises where a folder above may not be entered.
+            raise UnusableImageError(f"{name} is a folder; use `predict` for a whole data set.")
         return file_bytes(path, name)
     except FileNotFoundError:
         raise UnusableImageError(f"{name} does not exist; give the path of an image file.") from None
@@ -114,14 +130,14 @@ def _print_result(result: dict) -> None:
 def predict(
     bundle: BundleArgument,
     data: Annotated[str, typer.Argument(help="A folder, csv set or HDF5 set; labels are not needed.")],
-    out: Annotated[Path, typer.Option(help="The csv to write.")],
+    out: Annotated[Path, typer.Option(readable=False, help="The csv to write.")],
     as_json: JsonOption = False,
 ) -> None:
     """Predict a whole data set into a csv (and submission.csv for ISIC 2024's test files), in flat memory."""
     from skin_core.services.publishing import predict_set
 
     with domain_errors(), progress_bar() as report:
-        if out.is_dir():
+        if os.path.isdir(out):
             raise SkinCoreError(f"--out expects the name of a csv file; {out} is a folder.")
         result = predict_set(bundle, data, out, progress=report)
         if as_json:
@@ -130,6 +146,8 @@ def predict(
             typer.echo(f"{result['n']} predictions are in {result['out']}.")
             if result.get("submission"):
                 typer.echo(f"The competition's form is in {result['submission']}.")
+            for note in result["notes"]:
+                typer.echo(f"Note: {note}")
 
 
 def evaluate_bundle(

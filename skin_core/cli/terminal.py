@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from skin_core.errors import SkinCoreError
+from skin_core.paths import machine_error
 from skin_core.progress import Progress, ProgressCallback
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -36,11 +37,17 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def domain_errors() -> Iterator[None]:
-    """Turns a domain error into its sentence on standard error and exit code 1."""
+    """Turns a domain error, and what the machine refuses, into its sentence on standard error and exit code 1."""
     try:
         yield
     except SkinCoreError as error:
         typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        told = machine_error(error)
+        if told is None:
+            raise
+        typer.echo(f"Error: {told}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("Stopped.", err=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from skin_core.errors import ConfigError
+
 SITES = (
     "head/neck",
     "upper extremity",
@@ -15,6 +17,7 @@ SITES = (
     "oral/genital",
 )
 
+_TRUNK = "trunk"
 # HAM10000's "trunk" is left out on purpose: it does not say front or back, so it stays a level of its own.
 _SAME_PLACE = {
     "abdomen": "anterior torso",
@@ -47,6 +50,20 @@ def general_site(raw: pd.Series) -> pd.Series:
     said = raw.astype("string").str.strip().str.lower()
     names = {name: _general(name) for name in said.dropna().unique()}
     return said.map(names).astype("string")
+
+
+def site_of(said: str) -> str | None:
+    """One site that a person gave, in the general vocabulary; None for "unknown" and the like.
+
+    Raises:
+        ConfigError: for a word that no set known here uses, with those that are known.
+    """
+    word = said.strip().lower()
+    if word in _SAID_NOTHING:
+        return None
+    if word not in (*SITES, *_SAME_PLACE, _TRUNK):
+        raise ConfigError(f"Site must be one of {', '.join((*SITES, _TRUNK))}, or left out; got '{said}'.")
+    return _general(word)
 
 
 def _general(name: str) -> str | None:

@@ -34,6 +34,7 @@ def predict_manifest(bundle: Bundle, manifest: Manifest, out: Path, progress: Pr
     is_form = manifest.source == "isic2024" and bool(manifest.frame["label"].isna().all())
     form = out.with_name("submission.csv") if is_form and info.has_risk and out.name != "submission.csv" else None
     counts = {"unreadable": 0, "refused": 0}
+    formulas = 0
     with ExitStack() as files:
         table = _writer(files, out)
         table.writerow(
@@ -44,12 +45,18 @@ def predict_manifest(bundle: Bundle, manifest: Manifest, out: Path, progress: Pr
             submission.writerow(["isic_id", "target"])
         rows = _predicted(bundle, manifest)
         for image_id, values, target, kind in tracked(rows, "Predicting", len(manifest), progress):
-            table.writerow([image_id, *values])
+            cell = _no_formula(image_id)
+            formulas += cell is not image_id
+            table.writerow([cell, *values[:-1], _no_formula(values[-1])])
             if kind in counts:
                 counts[kind] += 1
             if submission:
                 submission.writerow([image_id, f"{target:.8g}"])
-    notes = []
+    notes = list(manifest.notes)
+    if formulas:
+        notes.append(
+            f"{formulas} names that a spreadsheet would take for a formula stand in {out.name} with ' in front of them."
+        )
     if counts["unreadable"]:
         notes.append(f"{counts['unreadable']} pictures could not be read; their rows say why.")
     if counts["refused"]:
@@ -57,6 +64,15 @@ def predict_manifest(bundle: Bundle, manifest: Manifest, out: Path, progress: Pr
     if form and counts["unreadable"]:
         notes.append(f"In {form.name} an unreadable picture has the target {_NO_OPINION}.")
     return {"n": len(manifest), "out": str(out), "submission": str(form) if form else None, **counts, "notes": notes}
+
+
+def _no_formula(cell: str) -> str:
+    """A file's name may be "=HYPERLINK(...)", and who opens the csv in a spreadsheet would run it.
+
+    The usual apostrophe makes it text there and goes with the csv to whoever gets it. Names of any published set stay
+    as they are, and ``submission.csv`` is left alone: a program compares it, by exact id.
+    """
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _writer(files: ExitStack, target: Path):

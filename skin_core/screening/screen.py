@@ -171,10 +171,15 @@ def _about_the_picture(info: BundleInfo, pixels: np.ndarray) -> list[str]:
 
 
 def _about_the_person(info: BundleInfo, given: dict[str, object]) -> list[str]:
-    missing = [name for name in info.features if given.get(name) is None or _is_nan(given[name])]
-    if not missing:
-        return []
-    return [f"The model also takes {', '.join(missing)}; without it the result is less sure."]
+    known = [name for name, value in given.items() if not (value is None or _is_nan(value))]
+    found = []
+    if missing := [name for name in info.features if name not in known]:
+        found.append(f"The model also takes {', '.join(missing)}; without it the result is less sure.")
+    if unused := [name for name in known if name not in info.features]:
+        found.append(f"This model does not look at {', '.join(unused)}; what was given made no difference.")
+    if given["site"] is not None and "site" in info.features and given["site"] not in info.sites:
+        found.append(f"The model learnt from no lesion on the site {given['site']}, so it counts as not known.")
+    return found
 
 
 def _is_nan(value: object) -> bool:

@@ -102,12 +102,16 @@ def screen_image(
 
     Raises:
         UnusableImageError: if the bytes are no usable image.
-        ConfigError: for an age outside 0–120 or a sex that is not known.
+        ConfigError: for an age outside 0–120, or a sex or site that is not known.
     """
     if age is not None and not 0 <= age <= 120:
         raise ConfigError(f"Age must be between 0 and 120 years; got {age:g}.")
     if sex is not None and sex not in ("female", "male"):
         raise ConfigError(f"Sex must be female or male, or left out; got '{sex}'.")
+    if site is not None and site not in bundle.info.sites:
+        from skin_core.data.sites import site_of  # Brings pandas, which screening does without.
+
+        site = site_of(site)
     return screen(bundle, data, name=name, age=age, sex=sex, site=site)
 
 

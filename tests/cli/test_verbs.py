@@ -145,6 +145,46 @@ def test_screen_goes_on_after_a_bad_file(home: Path, bundle: str, demo: Path) ->
         assert good.stem not in Path(third["heatmap"]).name
 
 
+def test_screen_fails_only_if_no_file_could_be_screened(home: Path, bundle: str, demo: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.jpg"
+    bad.write_text("this is text")
+    result = call("screen", bundle, bad, tmp_path / "absent.png", "--json", home=home)
+    assert result.returncode == 1
+    assert [set(entry) for entry in json.loads(result.stdout)] == [{"file", "error"}] * 2
+    assert "Error: None of the 2 files could be screened" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (("--age", "-3"), "Age must be between 0 and 120 years; got -3."),
+        (("--age", "400"), "Age must be between 0 and 120 years; got 400."),
+        (("--sex", "x"), "Sex must be female or male, or left out; got 'x'."),
+        (("--site", "mars"), "got 'mars'."),
+    ],
+)
+def test_screen_says_what_is_known_of_a_person(home: Path, bundle: str, demo: Path, option, says: str) -> None:
+    result = call("screen", bundle, next(demo.rglob("*.jpg")), *option, home=home)
+    assert result.returncode == 1
+    assert says in result.stderr and "Traceback" not in result.stderr
+
+
+def test_screen_tells_what_the_model_does_not_look_at(home: Path, bundle: str, demo: Path) -> None:
+    (result,) = document("screen", bundle, next(demo.rglob("*.jpg")), "--age", "50", "--site", "Back", home=home)
+    assert "This model does not look at age, site; what was given made no difference." in result["warnings"]
+
+
+def test_screen_without_a_place_for_heat_maps_still_answers(
+    home: Path, bundle: str, demo: Path, tmp_path: Path
+) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+    pictures = sorted(demo.rglob("*.jpg"))[:20]
+    results = document("screen", bundle, *pictures, "--heatmaps", occupied / "maps", home=home)
+    judged = [result for result in results if result["classes"]]
+    assert judged and all("The heat map is missing: " in result["warnings"][-1] for result in judged)
+
+
 def test_screen_names_bytes_that_are_no_text_and_waits_for_no_pipe(
     home: Path, bundle: str, demo: Path, tmp_path: Path
 ) -> None:

@@ -131,7 +131,7 @@ def test_values_that_cannot_be_are_missing_and_told(tmp_path):
         ((HEADER + ",age", GOOD + ",1"), "has the column age more than once; keep one of each"),
         (("",), "is empty or no text; expected a csv with the columns image_id, dx"),
         ((HEADER, GOOD.replace("ISIC_1", "ISIC_7")), r"None of the 1 id in .* has a picture below .*\(ISIC_7\)"),
-        ((HEADER,), r"None of the 0 ids"),
+        ((HEADER,), r"has column names but no row below them"),
     ],
 )
 def test_a_wrong_csv_has_one_sentence(tmp_path, lines, sentence):
@@ -181,3 +181,17 @@ def test_the_real_set_is_complete(real_data):
     assert frame["age"].isna().sum() == 57
     assert frame["sex"].isna().sum() == 57
     assert manifest.notes == ()
+
+
+def test_a_csv_without_a_row_and_an_empty_csv_are_told_as_that(tmp_path):
+    ham(tmp_path, HEADER)
+    with pytest.raises(
+        DataSourceError, match=r"HAM10000_metadata.csv has column names but no row below them; expected"
+    ):
+        read_manifest(tmp_path)
+    (tmp_path / "HAM10000_metadata.csv").write_text(f"{HEADER}\nonly,three,values\n")
+    with pytest.raises(DataSourceError, match="no usable row"):
+        read_manifest(tmp_path)
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DataSourceError, match=r"empty.csv is empty; give the folder or the csv"):
+        read_manifest(tmp_path / "empty.csv")

@@ -149,6 +149,22 @@ def test_predict_writes_one_row_an_image(run_id: str, demo_faulty: Path, home: P
     assert result["submission"] is None
 
 
+def test_a_name_that_a_spreadsheet_would_run_is_made_text(run_id: str, lesions, tmp_path: Path) -> None:
+    names = ["=1+1.jpg", "+2.jpg", "-3.jpg", "@SUM(A1).jpg", "plain.jpg"]
+    for name in names:
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"" if name == "+2.jpg" else lesions[0])
+    result = publishing.predict_set("fresh", tmp_path / "set", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["image_id"] for row in rows} == {"'=1+1.jpg", "'+2.jpg", "'-3.jpg", "'@SUM(A1).jpg", "plain.jpg"}
+    assert [row["error"][:1] for row in rows if row["error"]] == ["'"]
+    assert (
+        "4 names that a spreadsheet would take for a formula stand in out.csv with ' in front of them."
+        in result["notes"]
+    )
+
+
 def test_predict_fills_the_competition_form(run_id: str, demo_isic2024: Path, home: Path) -> None:
     result = publishing.predict_set("fresh", demo_isic2024 / "test-metadata.csv", home / "p" / "p.csv")
     with Path(result["submission"]).open(newline="") as file:

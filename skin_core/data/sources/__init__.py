@@ -49,6 +49,8 @@ def detect_source(path: str | Path) -> DataSource:
             )
         if fitting:
             return fitting[0]
+    if place.is_file() and not place.stat().st_size:
+        raise DataSourceError(f"{place} is empty; give the folder or the csv of a data set.")
     looked = "; ".join(f"{source.name}: {source.looks_for}" for source in all_sources().values())
     raise DataSourceError(f"{place} is in no layout that LesionLab reads; it looked for {looked}.")
 
@@ -81,7 +83,8 @@ def read_manifest(
 def _readable(path: str | Path) -> Path:
     place = Path(os.path.abspath(Path(path).expanduser()))
     try:
-        with os.scandir(place) if place.is_dir() else open(place, "rb"):
+        # Path.is_dir raises where a folder above may not be entered; opening it then tells that.
+        with os.scandir(place) if os.path.isdir(place) else open(place, "rb"):
             return place
     except FileNotFoundError:
         raise DataSourceError(f"There is no file or folder {place}; check the path.") from None

@@ -169,6 +169,11 @@ def read_table(
             f"{count(ragged, 'line')} of {path.name} did not have {len(columns)} values and "
             f"{'was' if len(ragged) == 1 else 'were'} left out."
         )
+    if not table.num_rows:
+        raise DataSourceError(
+            f"{path} has column names but no {'usable ' if ragged else ''}row below them; expected one row a picture: "
+            "export it again."
+        )
     # Each column by itself: Arrow works outside the interpreter's lock, so this takes every core.
     with ThreadPoolExecutor() as threads:
         arrays = list(threads.map(lambda name: _ready(table[name], name in words), read))
