@@ -28,7 +28,7 @@ class Groups:
 
     Attributes:
         names: (N,), the group of each image; any hashable values.
-        word: what a group is, in the plural: "lesions", "patients" or "twin clusters".
+        word: what a group is, in the plural: "lesions", "patients", "twin clusters" or "pictures".
     """
 
     names: np.ndarray
@@ -42,7 +42,7 @@ class Groups:
     def sentence(self, resamples: int = RESAMPLES) -> str:
         """How the intervals came about, for the reader of them."""
         how = f"95 % intervals by drawing the {self.count:,} {self.word} anew {resamples:,} times"
-        if self.word != "twin clusters":
+        if self.word in ("lesions", "patients"):
             return f"{how}."
         return f"{how}: the set tells neither lesion nor patient, so the intervals may be too narrow."
 

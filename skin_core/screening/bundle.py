@@ -19,6 +19,7 @@ from skin_core.screening import trust
 from skin_core.screening.engine import Engine
 from skin_core.screening.gate import Gate
 from skin_core.screening.record import NAME_PATTERN, BundleInfo
+from skin_core.screening.risk import risk_of
 
 if TYPE_CHECKING:
     from skin_core.data.tabular import TabularEncoder
@@ -154,12 +155,9 @@ class Bundle:
         """Calibrated probabilities, float64 (N, C), from the engine's logits (N, C)."""
         return calibrated(logits, self.info.calibration.temperature, self.info.calibration.bias)
 
-    def risk(self, probabilities: np.ndarray) -> np.ndarray | None:
-        """P(malignant or premalignant), (N,), from calibrated probabilities (N, C); None without an endpoint."""
-        if not self.info.has_risk:
-            return None
-        columns = [index for index, name in enumerate(self.info.class_names) if name in self.info.endpoint]
-        return probabilities[:, columns].sum(axis=1)
+    def malignancy(self, logits: np.ndarray) -> np.ndarray | None:
+        """P(malignant or premalignant), (N,), from the engine's logits (N, C); None without an endpoint."""
+        return risk_of(self.info, logits)
 
 
 def checked_bytes(info: BundleInfo, file: str) -> bytes:

@@ -49,7 +49,17 @@ def _classes(info: BundleInfo) -> str:
     ]
     table = "| class | diagnosis | risk level | training pictures |\n| --- | --- | --- | --- |\n" + "\n".join(rows)
     unseen = f"\n\nNever seen: {', '.join(info.unseen)}." if info.unseen else ""
-    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant), the sum over those classes.{unseen}"
+    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant){_risk_words(info)}.{unseen}"
+
+
+def _risk_words(info: BundleInfo) -> str:
+    own = info.risk_calibration
+    if own is None:
+        return ", the sum over those classes"
+    if own.prevalence is None:
+        return ", not calibrated, because validation had only one outcome"
+    how = f" ({own.method}) on {own.n:,} pictures of validation, of which {own.n_positive:,} were"
+    return f", calibrated as a quantity of its own{how}: it is for a prevalence of {own.prevalence:.3f}"
 
 
 def _performance(info: BundleInfo) -> str:
@@ -58,7 +68,7 @@ def _performance(info: BundleInfo) -> str:
         point = info.operating_point
         specificity = "undefined" if point.specificity is None else f"{point.specificity:.3f}"
         parts.append(
-            f"Threshold {point.threshold:.4f}, chosen on validation as the highest with a sensitivity of at least 0.95: sensitivity {point.sensitivity:.3f} of {point.n_positive:,}, specificity {specificity} of {point.n_negative:,}."
+            f"Threshold {point.threshold:.4f}, chosen on validation as {point.chosen}: sensitivity {point.sensitivity:.3f} of {point.n_positive:,}, specificity {specificity} of {point.n_negative:,}."
         )
     for evaluation, words in ((info.test, "the locked test split"), (info.validation, "validation")):
         if evaluation is not None:
@@ -76,7 +86,7 @@ def _table(evaluation: Evaluation, words: str) -> str:
         for name, title in _SHOWN.items()
         if name in evaluation.metrics
     ]
-    head = f"On {evaluation.n:,} pictures of {words}, with 95 % intervals (lesions drawn anew 1,000 times):"
+    head = f"On {evaluation.n:,} pictures of {words}. {evaluation.intervals}"
     return f"{head}\n\n| figure | value |\n| --- | --- |\n" + "\n".join(rows)
 
 

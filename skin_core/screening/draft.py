@@ -17,8 +17,10 @@ import numpy as np
 
 from skin_core.config import RunConfig
 from skin_core.errors import BundleError, WorkspaceError
-from skin_core.evaluation.calibration import calibrated, fit_calibration
-from skin_core.evaluation.operating_point import fit_threshold
+from skin_core.evaluation.bootstrap import Groups
+from skin_core.evaluation.calibration import fit_calibration
+from skin_core.evaluation.operating_point import PROPOSED, fit_point
+from skin_core.evaluation.risk import endpoint_score, fit_risk
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.screening import child
@@ -27,14 +29,17 @@ from skin_core.screening.gate import Gate
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
 from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
-from skin_core.screening.truth import scored
+from skin_core.screening.risk import endpoint_columns, risk_of
+from skin_core.screening.truth import group_word, scored
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import Prepared, load_prepared
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skin_core.data.cache import PixelCache
 
-VERSION = 1
+VERSION = 2
 PARITY_SAMPLES = 8
 # The gate's means and covariances are known well enough from this many; a large network takes a second a picture.
 GATE_IMAGES = 1500
@@ -108,13 +113,13 @@ def groups_of(folder: RunFolder, prepared: Prepared) -> np.ndarray:
     return table.loc[prepared.manifest.frame["image_id"].tolist()].to_numpy(dtype=object)
 
 
-def as_evaluation(split: str, n: int, metrics: dict[str, dict[str, float]]) -> Evaluation:
+def as_evaluation(split: str, n: int, metrics: dict[str, dict[str, float]], intervals: str) -> Evaluation:
     """Metrics for ``bundle.json``: NaN becomes null."""
     figures = {
         name: Figure(**{part: None if np.isnan(value) else value for part, value in entry.items()})
         for name, entry in metrics.items()
     }
-    return Evaluation(split=split, n=n, metrics=figures)
+    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals)
 
 
 def _make(folder: RunFolder, out: Path, progress: ProgressCallback, compact: bool) -> None:
@@ -183,20 +188,31 @@ def _fitted(
     rows: np.ndarray,
     outputs: Outputs,
 ) -> BundleInfo:
-    """Calibration, operating point and validation figures."""
+    """Calibration of the classes and of the risk, operating points and validation figures.
+
+    Validation is never resampled or weighted, so what is fitted there undoes what training did to the priors.
+    """
     temperature, bias = fit_calibration(outputs.logits, prepared.labels[rows])
     info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
     frame = prepared.manifest.frame.iloc[rows]
     if info.has_risk:
-        probabilities = calibrated(outputs.logits, temperature, bias)
-        endpoint = [index for index, name in enumerate(info.class_names) if name in info.endpoint]
-        known = frame["risk_level"].notna().to_numpy(dtype=bool)
-        positive = (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)
-        point = fit_threshold(probabilities[known][:, endpoint].sum(axis=1), positive[known])
-        if point is not None:
-            info = info.model_copy(update={"operating_point": OperatingPoint(**vars(point))})
-    metrics = scored(info, frame, groups, outputs.logits).metrics(seed=config.seed)
-    return info.model_copy(update={"validation": as_evaluation("validation", len(rows), metrics)})
+        info = _with_risk(info, frame, groups, outputs.logits, config.seed)
+    word = group_word(prepared.manifest)
+    metrics = scored(info, frame, groups, outputs.logits, group_word=word).metrics(seed=config.seed)
+    validation = as_evaluation("validation", len(rows), metrics, Groups(groups, word).sentence())
+    return info.model_copy(update={"validation": validation})
+
+
+def _with_risk(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray, seed: int) -> BundleInfo:
+    known = frame["risk_level"].notna().to_numpy(dtype=bool)
+    positive = (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)[known]
+    score = endpoint_score(logits[known], endpoint_columns(info))
+    info = info.model_copy(update={"risk_calibration": fit_risk(score, positive, groups[known], seed=seed)})
+    risk = risk_of(info, logits[known])
+    points = [fit_point(risk, positive, rule) for rule in PROPOSED]
+    first, *further = [None if point is None else OperatingPoint(**vars(point)) for point in points]
+    found = tuple(point for point in further if point is not None)
+    return info.model_copy(update={"operating_point": first, "further_points": found})
 
 
 def _key(folder: RunFolder, compact: bool) -> str:

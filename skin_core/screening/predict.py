@@ -114,7 +114,7 @@ def _scores(bundle: Bundle, images: np.ndarray, tabular: np.ndarray | None) -> I
     output = bundle.engine.run(images, tabular)
     distances = bundle.gate.score(output.features, images)
     probabilities = bundle.calibrated(output.logits)
-    risks = bundle.risk(probabilities)
+    risks = bundle.malignancy(output.logits)
     for index, distance in enumerate(distances):
         risk = None if risks is None else float(risks[index])
         target = _NO_OPINION if risk is None else risk

@@ -80,7 +80,8 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
         return None
     if found.get("model") != made.key:
         return None
-    return Evaluation.model_validate({"split": "test", "n": found["n"], "metrics": found["metrics"]})
+    facts = {name: found[name] for name in ("n", "metrics", "intervals")}
+    return Evaluation.model_validate({"split": "test", **facts})
 
 
 def _write(folder: RunFolder, made: Draft, info: BundleInfo, target: Path, overwrite: bool) -> BundleInfo:

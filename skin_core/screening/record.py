@@ -8,8 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from skin_core.errors import BundleError
+from skin_core.evaluation.risk import RiskCalibration
 
-SCHEMA_VERSION = 1
+# 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
+SCHEMA_VERSION = 2
 
 NAME_PATTERN = r"^[a-z0-9_-]+$"
 FILES = ("screen.tflite", "model.keras", "gate.npz", "signatures.npz", "MODEL_CARD.md")
@@ -44,6 +46,7 @@ class OperatingPoint(_Frozen):
         threshold: risk at or above it means "refer".
         sensitivity, specificity: on the validation split, 0–1 (specificity None without negatives).
         n_positive, n_negative: validation images behind them.
+        chosen: how, after "chosen on validation as".
     """
 
     threshold: FiniteFloat
@@ -51,6 +54,7 @@ class OperatingPoint(_Frozen):
     specificity: float | None
     n_positive: int
     n_negative: int
+    chosen: str = "the highest with a sensitivity of at least 0.95"
 
 
 class Calibration(_Frozen):
@@ -78,11 +82,13 @@ class Evaluation(_Frozen):
         split: "validation" or "test".
         n: images in it.
         metrics: by name (``balanced_accuracy``, ``malignancy_auc``, ...).
+        intervals: how they came about, a sentence.
     """
 
     split: str
     n: int
     metrics: dict[str, Figure] = Field(default_factory=dict)
+    intervals: str = "95 % intervals by drawing the lesions anew 1,000 times."
 
 
 class DataRecord(_Frozen):
@@ -117,7 +123,9 @@ class BundleInfo(_Frozen):
         crop: how a picture becomes square ("squash", "crop", "pad").
         features: columns taken beside the image ("age", "sex", "site"); empty for image only.
         encoder: the `TabularEncoder` as a dict, or None.
-        calibration, operating_point: fitted on validation; no operating point without positives there.
+        calibration: of the classes. risk_calibration: of the risk; None in bundles whose risk is the sum over classes.
+        operating_point: by which screening decides; None without positives in validation.
+        further_points: thresholds by other rules, to choose from.
         validation, test: metrics with intervals; ``test`` is None until the run was evaluated.
         data: what it was trained on.
         unseen: diagnoses (titles) that the model has never seen.
@@ -145,7 +153,9 @@ class BundleInfo(_Frozen):
     features: tuple[str, ...] = ()
     encoder: dict[str, Any] | None = None
     calibration: Calibration = Field(default_factory=Calibration)
+    risk_calibration: RiskCalibration | None = None
     operating_point: OperatingPoint | None = None
+    further_points: tuple[OperatingPoint, ...] = ()
     validation: Evaluation | None = None
     test: Evaluation | None = None
     data: DataRecord
@@ -188,6 +198,14 @@ class BundleInfo(_Frozen):
     def has_risk(self) -> bool:
         """Whether a malignancy risk can be given: some class is in the endpoint and some is not."""
         return 0 < len(self.endpoint) < len(self.classes)
+
+    @property
+    def prevalence(self) -> float | None:
+        """Share of the endpoint in validation, which is the prevalence that the risk is for; None where not known."""
+        if self.risk_calibration is not None:
+            return self.risk_calibration.prevalence
+        point = self.operating_point
+        return point.n_positive / (point.n_positive + point.n_negative) if point and point.n_negative else None
 
     @property
     def sites(self) -> tuple[str, ...]:

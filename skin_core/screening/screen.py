@@ -104,7 +104,7 @@ def screen(
         )
 
     calibrated = bundle.calibrated(output.logits)
-    risks = bundle.risk(calibrated)
+    risks = bundle.malignancy(output.logits)
     risk = None if risks is None else float(risks[0])
     decision, sentence = decide(info, risk)
     if distance > bundle.gate.unusual:

@@ -11,9 +11,12 @@ from skin_core.data.risk import class_title, known_diagnoses, wider_title
 from skin_core.evaluation.calibration import calibrated
 from skin_core.evaluation.scored import LEVELS, UNKNOWN, Scored
 from skin_core.screening.record import BundleInfo
+from skin_core.screening.risk import risk_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from skin_core.data.manifest import Manifest
 
 MELANOMA = "Melanoma"
 
@@ -44,7 +47,9 @@ def map_classes(info: BundleInfo, labels: set[str]) -> ClassMapping:
     return ClassMapping(column, tuple(sorted(labels - set(column))))
 
 
-def scored(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray) -> Scored:
+def scored(
+    info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray, *, group_word: str = "lesions"
+) -> Scored:
     """Truth and calibrated scores of labelled pictures.
 
     Args:
@@ -52,12 +57,12 @@ def scored(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np
         frame: manifest rows (N), with ``label`` and ``risk_level``.
         groups: (N,) lesion or patient of each.
         logits: float32 (N, C) of the engine.
+        group_word: what a group is; see `group_word`.
     """
     labels = frame["label"].astype(object).where(frame["label"].notna(), None)
     mapping = map_classes(info, {label for label in labels if label is not None})
     levels = frame["risk_level"].astype(object).where(frame["risk_level"].notna(), None)
     probabilities = calibrated(logits, info.calibration.temperature, info.calibration.bias)
-    endpoint = [index for index, name in enumerate(info.class_names) if name in info.endpoint]
     is_melanoma = {label: _melanoma(label) for label in mapping.column.keys() | set(mapping.unmapped)}
     titles = [class_title(name) for name in info.class_names]
     return Scored(
@@ -67,10 +72,22 @@ def scored(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np
         melanoma=np.array([is_melanoma.get(label, UNKNOWN) for label in labels], dtype=int),
         groups=np.asarray(groups),
         probabilities=probabilities,
-        risk=probabilities[:, endpoint].sum(axis=1) if info.has_risk else None,
+        risk=risk_of(info, logits),
         melanoma_column=titles.index(MELANOMA) if MELANOMA in titles else None,
         threshold=info.operating_point.threshold if info.operating_point else None,
+        group_word=group_word,
     )
+
+
+def group_word(manifest: Manifest, otherwise: str = "twin clusters") -> str:
+    """What the groups of a set are: "patients", "lesions", or else what its pictures are drawn by."""
+    frame = manifest.frame
+    if not frame["group_id"].notna().any():
+        return otherwise
+    is_patient = manifest.source == "isic2024" or (
+        "patient_id" in frame and bool((frame["patient_id"] == frame["group_id"]).fillna(False).all())
+    )
+    return "patients" if is_patient else "lesions"
 
 
 def _melanoma(label: str) -> int:

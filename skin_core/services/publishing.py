@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from skin_core.errors import DataSourceError, LeakError, RunError
+from skin_core.evaluation.bootstrap import Groups
+from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import publish as bundles
@@ -22,9 +24,10 @@ from skin_core.screening.bundle import Bundle, checked_bytes
 from skin_core.screening.draft import draft, groups_of, usable_rows
 from skin_core.screening.outputs import outputs_of
 from skin_core.screening.predict import predict_manifest
+from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo
 from skin_core.screening.seen import unpack, with_hashed_groups
-from skin_core.screening.truth import map_classes, scored
+from skin_core.screening.truth import group_word, map_classes, scored
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import load_prepared
@@ -75,7 +78,8 @@ def evaluate_run(run_id: str, progress: ProgressCallback = ignore_progress, *, c
         made.engine(), cache.pixels, kept, prepared.tabular, what="Looking at the test pictures", progress=progress
     )
     frame = prepared.manifest.frame.iloc[kept]
-    truth = scored(made.info, frame, groups_of(folder, prepared)[kept], outputs.logits)
+    groups = groups_of(folder, prepared)[kept]
+    truth = scored(made.info, frame, groups, outputs.logits, group_word=group_word(prepared.manifest))
     count = int(earlier.get("count", 0)) + 1
     notes = []
     if len(kept) < len(rows):
@@ -86,10 +90,8 @@ def evaluate_run(run_id: str, progress: ProgressCallback = ignore_progress, *, c
         notes.append(f"The test split was read {count} times for this run: its figures are no longer quite blind.")
     result = {
         "n": len(kept),
-        "metrics": _plain(truth.metrics(seed=prepared_seed(folder))),
+        **_judged(made.info, truth, prepared_seed(folder)),
         "notes": notes,
-        "classes": list(truth.classes),
-        "confusion": truth.confusion().tolist(),
         "left_out": len(rows) - len(kept),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "count": count,
@@ -97,7 +99,8 @@ def evaluate_run(run_id: str, progress: ProgressCallback = ignore_progress, *, c
         "model": made.key,
         "best_epoch": view.best_epoch,
     }
-    write_text(folder.path / "evaluation.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
+    save_predictions(folder.test_predictions, frame["image_id"].to_numpy(dtype=object), truth)
+    write_text(folder.evaluation, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return result
 
 
@@ -158,15 +161,13 @@ def evaluate_bundle(bundle: str | Path, data: str | Path, progress: ProgressCall
     outputs = outputs_of(loaded.engine, cache.pixels, rows, tabular, progress=progress)
     frame = kept.frame.iloc[rows]
     groups = frame["group_id"].fillna("image " + frame["image_id"]).to_numpy(dtype=object)
-    truth = scored(info, frame, groups, outputs.logits)
+    truth = scored(info, frame, groups, outputs.logits, group_word=group_word(kept, otherwise="pictures"))
     refused = _refused(loaded, outputs.features, cache.pixels, rows)
     notes = _notes(loaded, manifest, len(seen), mapping.unmapped, refused, len(rows))
     return {
         "n": len(rows),
-        "metrics": _plain(truth.metrics()),
+        **_judged(info, truth, 0),
         "notes": notes,
-        "classes": list(truth.classes),
-        "confusion": truth.confusion().tolist(),
         "left_out": len(seen),
         "unreadable": len(prints.failed),
         "unmapped": list(mapping.unmapped),
@@ -207,7 +208,7 @@ def prepared_seed(folder: RunFolder) -> int:
 
 def _recorded(folder: RunFolder) -> Evaluated:
     try:
-        found = json.loads((folder.path / "evaluation.json").read_text(encoding="utf-8"))
+        found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -240,6 +241,22 @@ def _notes(bundle: Bundle, manifest, seen: int, unmapped: tuple[str, ...], refus
     if missing:
         notes.append(f"The set does not tell {', '.join(missing)}, which the bundle takes; it went without.")
     return notes
+
+
+def _judged(info: BundleInfo, truth: Scored, seed: int) -> dict[str, Any]:
+    """The figures, and what a reader must know to read them."""
+    groups = Groups(truth.groups, truth.group_word)
+    point = info.operating_point
+    return {
+        "metrics": _plain(truth.metrics(seed=seed)),
+        "classes": list(truth.classes),
+        "confusion": truth.confusion().tolist(),
+        "groups": {"n": groups.count, "word": groups.word},
+        "intervals": groups.sentence(),
+        "prevalence_of_the_risk": info.prevalence,
+        "risk_calibration": info.risk_calibration.method if info.risk_calibration else "sum over the classes",
+        "operating_point": point.model_dump() if point else None,
+    }
 
 
 def _plain(metrics: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:

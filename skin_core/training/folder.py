@@ -107,6 +107,8 @@ class RunFolder:
     tabular = _Named("tabular.json")
     signatures = _Named("signatures.npz")
     signatures_validation = _Named("signatures_validation.npz")
+    evaluation = _Named("evaluation.json")
+    test_predictions = _Named("predictions_test.npz")
     checkpoints = _Named("checkpoint")
     model = _Named("model.keras")
     predictions = _Named("predictions_validation.npz")

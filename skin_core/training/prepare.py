@@ -249,8 +249,8 @@ def _check_monitor(config: RunConfig, risk_levels: list[str | None]) -> None:
 
 
 def _write_frame(folder: RunFolder, frame: pd.DataFrame, config: RunConfig) -> None:
-    # Of the csv's further columns only those that the run uses: others may hold anything.
-    extra = [name for name in ("synthetic", *config.features) if name in frame and name not in COLUMNS]
+    # Of the csv's further columns only those that the run or its evaluation uses: others may hold anything.
+    extra = [name for name in ("synthetic", "dx_type", *config.features) if name in frame and name not in COLUMNS]
     with atomic_path(folder.manifest) as temporary:
         frame[[*COLUMNS, *dict.fromkeys(extra)]].to_parquet(temporary, index=False)
 

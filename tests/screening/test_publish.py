@@ -184,3 +184,20 @@ def test_each_deeper_map_fits_its_picture(run_id: str, data: Path, method: str) 
     heat = screening.deeper_explanation(bundle, prediction, method, "mel")
     assert heat.shape == prediction.pixels.shape[:2]
     assert np.nanmin(heat) >= 0 and np.nanmax(heat) <= 1
+
+
+def test_the_evaluation_says_how_it_was_made_and_keeps_its_predictions(run_id: str, home: Path) -> None:
+    from skin_core.screening.predictions import load_predictions
+    from skin_core.services.comparison import compare_runs
+
+    found = publishing.evaluate_run(run_id)
+    assert found["groups"]["word"] == "lesions" and "lesions anew 2,000 times" in found["intervals"]
+    assert found["risk_calibration"] in ("logistic", "temperature", "isotonic")
+    assert found["operating_point"]["chosen"].startswith("the highest with a sensitivity")
+    ids, kept = load_predictions(home / "workspace" / "runs" / run_id / "predictions_test.npz")
+    assert len(ids) == found["n"] and kept.confusion().tolist() == found["confusion"]
+    info = publishing.publish_run(run_id, "own-risk")
+    assert info.prevalence == pytest.approx(info.risk_calibration.n_positive / info.risk_calibration.n)
+    assert {point.chosen.split(" with ")[0] for point in info.further_points} >= {"the highest", "the lowest"}
+    same = compare_runs(run_id, run_id, resamples=50)
+    assert same["n"] == found["n"] and same["differences"]["accuracy"]["p"] == 1

@@ -1,0 +1,27 @@
+"""The risk that a bundle gives, in whichever form its record holds the calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skin_core.evaluation.calibration import calibrated
+from skin_core.evaluation.risk import endpoint_score
+from skin_core.screening.record import BundleInfo
+
+
+def endpoint_columns(info: BundleInfo) -> list[int]:
+    """Columns of the classes that count as malignant or premalignant."""
+    return [index for index, name in enumerate(info.class_names) if name in info.endpoint]
+
+
+def risk_of(info: BundleInfo, logits: np.ndarray) -> np.ndarray | None:
+    """P(malignant or premalignant), float64 (N,), from the engine's logits (N, C); None without an endpoint.
+
+    Bundles before schema 2 have no calibration of the risk itself: theirs is the sum over the calibrated classes.
+    """
+    if not info.has_risk:
+        return None
+    if info.risk_calibration is None:
+        probabilities = calibrated(logits, info.calibration.temperature, info.calibration.bias)
+        return probabilities[:, endpoint_columns(info)].sum(axis=1)
+    return info.risk_calibration(endpoint_score(logits, endpoint_columns(info)))

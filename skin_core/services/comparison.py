@@ -1,0 +1,85 @@
+"""Two runs on the same test pictures: is the difference more than chance?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from skin_core.errors import RunError
+from skin_core.evaluation.bootstrap import RESAMPLES, Groups
+from skin_core.evaluation.delong import auc_difference
+from skin_core.evaluation.paired import paired_differences
+from skin_core.evaluation.scored import UNKNOWN, Scored
+from skin_core.screening.predictions import load_predictions
+from skin_core.training.folder import RunFolder
+
+
+def compare_runs(first: str, second: str, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+    """Compares two evaluated runs by the pictures that both were tested on.
+
+    Args:
+        first, second: run ids; the difference is the first's figure less the second's.
+        resamples, seed: of the paired bootstrap over lesions, patients or twin clusters.
+
+    Returns:
+        ``{"n", "differences": {name: {"first", "second", "difference", "low", "high", "p"}}, "delong": {name: ...},
+        "intervals", "notes"}``; NaN where undefined. "delong" holds the AUCs again, by Obuchowski's clustered DeLong.
+
+    Raises:
+        RunError: if there is no such run, one was not evaluated, or they share no test picture or no class.
+    """
+    one, other, alone = _matched(first, second)
+    if one.classes != other.classes:
+        raise RunError(
+            f"The runs know different classes ({', '.join(one.classes)} and {', '.join(other.classes)}); compare runs on one data set."
+        )
+    found = paired_differences(one.figures, other.figures, one.groups, resamples=resamples, seed=seed)
+    notes = [f"{alone} pictures that only one of them was tested on were left out."] if alone else []
+    return {
+        "n": len(one.labels),
+        "differences": {name: asdict(difference) for name, difference in found.items()},
+        "delong": _delong(one, other),
+        "intervals": Groups(one.groups, one.group_word).sentence(resamples),
+        "notes": notes,
+    }
+
+
+def _matched(first: str, second: str) -> tuple[Scored, Scored, int]:
+    ids, one = load_predictions(RunFolder.of(first).test_predictions)
+    other_ids, other = load_predictions(RunFolder.of(second).test_predictions)
+    both, here, there = np.intersect1d(ids, other_ids, return_indices=True)
+    if not len(both):
+        raise RunError(f"Runs {first} and {second} share no test picture; compare runs on one data set and seed.")
+    one, other = _rows(one, here), _rows(other, there)
+    if one.classes == other.classes and (one.labels != other.labels).any():
+        raise RunError(
+            f"Runs {first} and {second} have different labels for the same pictures; train one of them anew."
+        )
+    return one, other, len(ids) + len(other_ids) - 2 * len(both)
+
+
+def _rows(scored: Scored, rows: np.ndarray) -> Scored:
+    names = ("labels", "levels", "melanoma", "groups", "probabilities")
+    kept = {name: getattr(scored, name)[rows] for name in names}
+    return replace(scored, **kept, risk=None if scored.risk is None else scored.risk[rows])
+
+
+def _delong(one: Scored, other: Scored) -> dict[str, dict[str, float]]:
+    found = {}
+    if one.risk is not None and other.risk is not None:
+        known = (one.levels != UNKNOWN) & (other.levels == one.levels)
+        found["malignancy_auc"] = auc_difference(
+            one.levels[known] > 0, one.risk[known], other.risk[known], one.groups[known]
+        )
+    column = one.melanoma_column
+    if column is not None and other.melanoma_column == column:
+        known = one.melanoma != UNKNOWN
+        found["melanoma_auc"] = auc_difference(
+            one.melanoma[known] == 1,
+            one.probabilities[known, column],
+            other.probabilities[known, column],
+            one.groups[known],
+        )
+    return {name: asdict(difference) for name, difference in found.items()}

@@ -1,0 +1,93 @@
+"""Bundles of both forms: the risk as the sum over classes, and calibrated as a quantity of its own."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skin_core.data.synthesis.picture import Shot, photograph
+from skin_core.errors import BundleError
+from skin_core.evaluation.calibration import calibrated
+from skin_core.evaluation.risk import RiskCalibration
+from skin_core.screening.card import model_card
+from skin_core.screening.record import BundleInfo, ClassInfo, DataRecord, OperatingPoint
+from skin_core.screening.risk import risk_of
+from skin_core.services import screening
+
+LOGITS = np.array([[1.0, 2.0, 0.5], [-1.0, 0.0, 3.0]], np.float32)
+STARTER = Path(__file__).resolve().parents[2] / "models" / "starter"
+
+
+def _info(**changes: object) -> BundleInfo:
+    classes = (
+        ClassInfo(name="bcc", title="b", risk_level="malignant"),
+        ClassInfo(name="mel", title="m", risk_level="malignant"),
+        ClassInfo(name="nv", title="n", risk_level="benign"),
+    )
+    values = {
+        "name": "x",
+        "title": "X",
+        "family": "light_cnn",
+        "classes": classes,
+        "image_size": 48,
+        "crop": "pad",
+        "preprocessing_version": 1,
+        "calibration": {"temperature": 2.0, "bias": (0.1, 0.0, -0.1)},
+        "data": DataRecord(name="d", source="folder"),
+    }
+    return BundleInfo(**{**values, **changes})
+
+
+def test_an_older_bundle_sums_its_classes() -> None:
+    info = _info(schema_version=1)
+    assert risk_of(info, LOGITS) == pytest.approx(calibrated(LOGITS, 2.0, (0.1, 0.0, -0.1))[:, :2].sum(axis=1))
+    assert info.prevalence is None
+    point = OperatingPoint(threshold=0.3, sensitivity=0.95, specificity=0.6, n_positive=20, n_negative=60)
+    assert info.model_copy(update={"operating_point": point}).prevalence == 0.25
+    assert "the sum over those classes" in model_card(info)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        RiskCalibration("logistic", slope=0.5, intercept=-1.0, prevalence=0.2, n=50, n_positive=10),
+        RiskCalibration("isotonic", scores=(-2.0, 2.0), risks=(0.1, 0.9), prevalence=0.2, n=50, n_positive=10),
+    ],
+)
+def test_a_newer_bundle_has_a_calibration_of_its_own_and_keeps_it_in_json(own: RiskCalibration) -> None:
+    info = _info(risk_calibration=own)
+    again = BundleInfo.parse(info.model_dump_json(), name="x")
+    assert again.risk_calibration == own and again.prevalence == 0.2 and again.schema_version == 2
+    score = np.logaddexp(LOGITS[:, 0], LOGITS[:, 1]) - LOGITS[:, 2]
+    assert risk_of(again, LOGITS) == pytest.approx(own(score))
+    card = model_card(again)
+    assert f"calibrated as a quantity of its own ({own.method}) on 50 pictures" in card and "0.200" in card
+
+
+def test_a_damaged_calibration_of_the_risk_is_one_sentence() -> None:
+    text = _info(risk_calibration=RiskCalibration("logistic")).model_dump_json()
+    with pytest.raises(BundleError, match=r"does not rise\); publish it again\.$"):
+        BundleInfo.parse(text.replace('"slope":1.0', '"slope":-1.0'), name="x")
+
+
+def test_without_an_endpoint_there_is_no_risk() -> None:
+    benign = ClassInfo(name="nv", title="n", risk_level="benign")
+    other = ClassInfo(name="bkl", title="k", risk_level="benign")
+    info = _info(classes=(benign, other), calibration={"temperature": 1.0})
+    assert risk_of(info, LOGITS[:, :2]) is None
+
+
+def test_the_starter_screens_as_it_did() -> None:
+    bundle = screening.load_bundle(STARTER)
+    assert bundle.info.schema_version == 1 and bundle.info.risk_calibration is None
+    out = io.BytesIO()
+    Image.fromarray(photograph(Shot("melanoma", 2, 5, 6, 300, 225)).pixels).save(out, "PNG")
+    logits = bundle.engine.run(
+        np.asarray(Image.open(out).convert("RGB").resize((160, 160)), dtype=np.uint8)[np.newaxis]
+    ).logits
+    columns = [bundle.info.class_names.index(name) for name in ("akiec", "bcc", "mel")]
+    assert bundle.malignancy(logits) == pytest.approx(bundle.calibrated(logits)[:, columns].sum(axis=1), abs=1e-12)

@@ -1,0 +1,90 @@
+"""Two runs are compared on the pictures that both were tested on, from what their evaluations kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skin_core.errors import RunError
+from skin_core.evaluation.scored import Scored
+from skin_core.paths import runs_dir
+from skin_core.screening.predictions import load_predictions, save_predictions
+from skin_core.services.comparison import compare_runs
+
+
+def _scored(noise: float, n: int = 300, seed: int = 0) -> Scored:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, n)
+    risk = 1 / (1 + np.exp(-(3 * labels - 1.5 + noise * np.random.default_rng(seed).normal(0, 1, n))))
+    return Scored(
+        classes=("benign", "mel"),
+        labels=labels,
+        levels=2 * labels,
+        melanoma=labels,
+        groups=np.array([f"lesion {number // 2}" for number in range(n)]),
+        probabilities=np.stack([1 - risk, risk], axis=1),
+        risk=risk,
+        melanoma_column=1,
+        threshold=0.5,
+    )
+
+
+def _keep(run: str, scored: Scored, ids: np.ndarray) -> None:
+    folder = runs_dir() / run
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text("{}")
+    save_predictions(folder / "predictions_test.npz", ids, scored)
+
+
+def test_what_is_kept_is_what_was_judged() -> None:
+    scored, ids = _scored(1.0), np.array([f"i{number}" for number in range(300)], dtype=object)
+    _keep("one", scored, ids)
+    found_ids, found = load_predictions(runs_dir() / "one" / "predictions_test.npz")
+    assert found_ids.tolist() == ids.tolist()
+    assert found.metrics(resamples=20) == scored.metrics(resamples=20)
+    bare = replace(scored, risk=None, threshold=None, melanoma_column=None)
+    _keep("bare", bare, ids)
+    again = load_predictions(runs_dir() / "bare" / "predictions_test.npz")[1]
+    assert (again.risk, again.threshold, again.melanoma_column) == (None, None, None)
+
+
+def test_the_better_run_is_told_with_interval_and_p(workspace) -> None:
+    ids = np.array([f"i{number:03}" for number in range(300)])
+    _keep("sharp", _scored(1.0, seed=1), ids)
+    # The other's pictures in another order, and five of them not its own.
+    blunt, order = _scored(4.0, seed=2), np.random.default_rng(3).permutation(300)
+    shuffled = {name: getattr(blunt, name)[order] for name in ("labels", "levels", "melanoma", "groups", "risk")}
+    blunt = replace(blunt, **shuffled, probabilities=blunt.probabilities[order])
+    other_ids = np.where(order < 5, "elsewhere", ids[order]) + np.where(order < 5, order.astype(str), "")
+    _keep("blunt", blunt, other_ids)
+    found = compare_runs("sharp", "blunt", resamples=300)
+    assert found["n"] == 295 and "10 pictures" in found["notes"][0] and "lesions" in found["intervals"]
+    area = found["differences"]["malignancy_auc"]
+    assert area["low"] > 0 and area["p"] < 0.05
+    check = found["delong"]["malignancy_auc"]
+    assert check["difference"] == pytest.approx(area["difference"]) and check["p"] < 0.05
+    assert (check["low"], check["high"]) == (
+        pytest.approx(area["low"], abs=0.03),
+        pytest.approx(area["high"], abs=0.03),
+    )
+    assert set(found["delong"]) == {"malignancy_auc", "melanoma_auc"}
+
+
+def test_what_cannot_be_compared_is_told() -> None:
+    ids = np.array([f"i{number}" for number in range(300)])
+    _keep("one", _scored(1.0), ids)
+    _keep("apart", _scored(1.0), np.char.add(ids, "x"))
+    _keep("foreign", replace(_scored(1.0), classes=("a", "b")), ids)
+    _keep("relabelled", replace(_scored(1.0), labels=1 - _scored(1.0).labels), ids)
+    (runs_dir() / "unread").mkdir()
+    (runs_dir() / "unread" / "config.json").write_text("{}")
+    for other, says in (
+        ("apart", "share no test picture"),
+        ("foreign", "different classes"),
+        ("relabelled", "different labels"),
+        ("unread", "evaluate it"),
+    ):
+        with pytest.raises(RunError, match=says):
+            compare_runs("one", other)
