@@ -100,6 +100,38 @@ def ratio(
     return Ratio(what, float(np.median(pairs)), float(pairs.min()), float(pairs.max()), at_least, at_most)
 
 
+class Answering:
+    """A process that answers each line on its standard input with one line; ended with the ``with`` block.
+
+    Args:
+        command: run from the repository's root.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+
+    def __enter__(self) -> Answering:
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def ask(self, line: str = "") -> str:
+        """The answer to one line.
+
+        Raises:
+            RuntimeError: if the process has ended.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n")
+        if not (answer := self._process.stdout.readline()):
+            raise RuntimeError(f"{' '.join(self._command)} ended without an answer.")
+        return answer.strip()
+
+
 @dataclass(frozen=True)
 class Finished:
     """A process that ran to its end.
