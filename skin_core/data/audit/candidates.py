@@ -8,12 +8,14 @@ fixed number a picture.
 from __future__ import annotations
 
 import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from skin_core.data.audit.descriptors import SEARCH_BAND, VIEWS, Whitening, spectra, view_of
+from skin_core.data.audit.descriptors import SEARCH_BAND, VIEWS, View, Whitening, spectra, view_of
 from skin_core.progress import Progress, ProgressCallback
 
 TABLES = 32
@@ -24,6 +26,7 @@ _EXACT = 8_000_000
 
 _MOST_BITS = 30
 _PART = 8192
+_BLOCK = 512
 
 # A picture that shares its key with more than this many is compared with the first of them only. A thousand near-copies
 # are then still one group, without being a million pairs.
@@ -72,65 +75,102 @@ def _searched(a: np.ndarray, b: np.ndarray | None, progress: ProgressCallback) -
         directions = [(whole_a, spectra_b, False), (whole_b, spectra_a, True)]
     found = _Best()
     steps = len(VIEWS) * len(directions)
-    for turn, (wholes, parts, swapped) in enumerate(directions):
-        vectors = whiten(wholes)
-        table = None if len(vectors) * len(parts) <= _EXACT else _Tables(vectors)
-        for number, view in enumerate(VIEWS):
-            if swapped and view.scale == 1.0:
-                continue  # Mirrored or turned wholes were compared the other way round already.
-            others = whiten(view_of(parts, view, SEARCH_BAND))
-            left, right = (
-                _all_pairs(vectors, others, within and view.scale == 1.0) if table is None else table.meetings(others)
-            )
-            alike = _correlations(vectors, others, left, right)
-            keep = alike > NEAR
-            if within:
-                keep &= left < right if view.scale == 1.0 else left != right
-            found.add(left[keep], right[keep], alike[keep], number, swapped)
-            progress(Progress("Looking for twins", turn * len(VIEWS) + number + 1, steps))
+    threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="twins")
+    try:
+        for turn, (wholes, parts, swapped) in enumerate(directions):
+            search = _Search(whiten(wholes), parts, whiten, within=within)
+            # Mirrored or turned wholes are compared one way round only.
+            views = [number for number, view in enumerate(VIEWS) if not swapped or view.scale < 1.0]
+            for done, (number, pairs) in enumerate(zip(views, threads.map(search, views), strict=True), start=1):
+                found.add(*pairs, number, swapped)
+                progress(Progress("Looking for twins", turn * len(VIEWS) + done, steps))
+    finally:
+        # A caller that stops (a closed page, Ctrl-C) does not wait for the other views.
+        threads.shutdown(wait=True, cancel_futures=True)
     return found.pairs()
+
+
+class _Search:
+    """Looks for wholes among one view of all pictures; may be called from several threads.
+
+    Args:
+        wholes: float32 (N, D), whitened.
+        parts: float32 (M, 16, 16), spectra of the pictures to take views of.
+        whiten: for the views.
+        within: whether both are the same pictures.
+    """
+
+    def __init__(self, wholes: np.ndarray, parts: np.ndarray, whiten: Whitening, *, within: bool) -> None:
+        self.wholes, self.parts, self.whiten, self.within = wholes, parts, whiten, within
+        self.table = None if len(wholes) * len(parts) <= _EXACT else _Tables(wholes)
+
+    def __call__(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows of the wholes, rows of the parts, and how alike they are, of the pairs that are near in a view."""
+        whole = VIEWS[number].scale == 1.0
+        others = _whitened(self.parts, VIEWS[number], self.whiten)
+        left, right = (
+            _all_pairs(self.wholes, others, self.within and whole)
+            if self.table is None
+            else self.table.meetings(others)
+        )
+        if self.within:
+            once = left < right if whole else left != right
+            left, right = left[once], right[once]
+        alike = _correlations(self.wholes, others, left, right)
+        keep = alike > NEAR
+        return left[keep], right[keep], alike[keep]
+
+
+def _whitened(spectra: np.ndarray, view: View, whiten: Whitening) -> np.ndarray:
+    """Vectors of a view, float32 (N, D), made in blocks that stay in the processor's cache."""
+    result = np.empty((len(spectra), SEARCH_BAND * SEARCH_BAND - 1), np.float32)
+    for start in range(0, len(spectra), _BLOCK):
+        result[start : start + _BLOCK] = whiten(view_of(spectra[start : start + _BLOCK], view, SEARCH_BAND))
+    return result
 
 
 class _Tables:
     """Hash tables over whole pictures."""
 
     def __init__(self, vectors: np.ndarray) -> None:
-        self.directions = _directions(vectors.shape[1], TABLES * _MOST_BITS)
+        self._signs = _directions(vectors.shape[1], TABLES * _MOST_BITS).reshape(-1, TABLES, _MOST_BITS)
         # Rows without structure have no direction; they meet nobody.
         some = np.flatnonzero(np.any(vectors, axis=1))
         self.bits = self._enough_bits(vectors[some])
-        self.slots = 1 << int(np.ceil(np.log2(max(2, len(some)))) + 1)
-        self.rows, self.keys, self.starts = [], [], []
-        for table in range(TABLES):
-            keys = self._keys(vectors[some], table)
-            slots = self._slot(keys)
-            order = np.lexsort((keys, slots))
-            self.rows.append(some[order].astype(np.int32))
-            self.keys.append(keys[order])
-            counts = np.bincount(slots, minlength=self.slots)
-            self.starts.append(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+        self._directions = _in_bytes(self._signs[:, :, : self.bits])
+        self._slot_bits = int(np.ceil(np.log2(max(2, len(some))))) + 1
+        keys = _keys(vectors[some], self._directions, self.bits)
+        slots = self._slots(keys)
+        order = np.stack([np.lexsort(columns) for columns in zip(keys, slots, strict=True)])
+        self._rows = some[order].astype(np.int32).ravel()
+        self._found_keys = np.take_along_axis(keys, order, axis=1).ravel()
+        counts = np.bincount(slots.ravel(), minlength=TABLES << self._slot_bits)
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
 
     def meetings(self, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (row here, row of ``others``) that share a key in any table, each once."""
-        seen = []
-        n = len(others)
-        for table in range(TABLES):
-            keys = self._keys(others, table)
-            slots = self._slot(keys)
-            first = self.starts[table][slots]
-            counts = np.minimum(self.starts[table][slots + 1] - first, _CROWD)
-            right = np.repeat(np.arange(n), counts)
-            place = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(len(right))
-            equal = self.keys[table][place] == keys[right]
-            seen.append(self.rows[table][place[equal]].astype(np.int64) * n + right[equal])
-        pairs = np.sort(np.concatenate(seen))
-        pairs = pairs[np.concatenate([[True], pairs[1:] != pairs[:-1]])] if len(pairs) else pairs
-        return pairs // n, pairs % n
+        parts = [self._met(others[start : start + _PART], start, len(others)) for start in range(0, len(others), _PART)]
+        pairs = np.concatenate(parts)
+        return pairs // len(others), pairs % len(others)
+
+    def _met(self, others: np.ndarray, offset: int, n: int) -> np.ndarray:
+        """Pairs as ``row here * n + row of others``, the first of ``others`` being row ``offset``."""
+        # All tables in one operation each: threads that take turns at many small ones get nothing done.
+        keys = _keys(others, self._directions, self.bits)
+        slots = self._slots(keys).ravel()
+        first = self._starts[slots]
+        counts = self._starts[slots + 1] - first
+        # Few slots are taken: everything after this is done for those alone.
+        met = np.flatnonzero(counts)
+        first, counts = first[met], np.minimum(counts[met], _CROWD)
+        right = np.repeat(met, counts)
+        place = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(len(right))
+        equal = np.flatnonzero(self._found_keys[place] == keys.ravel()[right])
+        return np.unique(self._rows[place[equal]].astype(np.int64) * n + right[equal] % len(others) + offset)
 
     def _enough_bits(self, vectors: np.ndarray) -> int:
         """So many that a picture has one chance meeting in eight tables, even where pictures are much alike."""
-        self.bits = _MOST_BITS
-        keys = self._keys(vectors, 0)
+        (keys,) = _keys(vectors, _in_bytes(self._signs[:, :1]), _MOST_BITS)
         fewest = min(_MOST_BITS, max(8, int(np.ceil(np.log2(max(2, len(vectors))))) + 4))
         for bits in range(fewest, _MOST_BITS):
             _, counts = np.unique(keys >> (_MOST_BITS - bits), return_counts=True)
@@ -138,19 +178,34 @@ class _Tables:
                 return bits
         return _MOST_BITS
 
-    def _keys(self, vectors: np.ndarray, table: int) -> np.ndarray:
-        """int64 (N,), the first bit highest."""
-        start = table * _MOST_BITS
-        positive = (vectors @ self.directions[:, start : start + self.bits] > 0).astype(np.float32)
-        # In float32 and in two halves, exact below 2^24 each: integer products would not go through BLAS.
-        half = self.bits // 2
-        high = positive[:, :half] @ (2.0 ** np.arange(half - 1, -1, -1)).astype(np.float32)
-        low = positive[:, half:] @ (2.0 ** np.arange(self.bits - half - 1, -1, -1)).astype(np.float32)
-        return (high.astype(np.int64) << (self.bits - half)) | low.astype(np.int64)
+    def _slots(self, keys: np.ndarray) -> np.ndarray:
+        """Where keys (T, N) stand: scattered (Knuth's multiplicative hashing), so that memory follows the pictures."""
+        scattered = (keys * np.uint32(2654435761)) >> np.uint32(32 - self._slot_bits)
+        return scattered + (np.arange(len(keys), dtype=np.uint32) << np.uint32(self._slot_bits))[:, None]
 
-    def _slot(self, keys: np.ndarray) -> np.ndarray:
-        """Where a key stands: scattered (Knuth's multiplicative hashing), so that memory follows the pictures."""
-        return (keys * 2654435761 & 0xFFFFFFFF) * self.slots >> 32
+
+def _in_bytes(directions: np.ndarray) -> np.ndarray:
+    """Directions (D, T, bits) with zeros up to whole bytes, as one matrix float32 (D, T · bytes · 8)."""
+    width, tables, bits = directions.shape
+    padded = np.zeros((width, tables, -(-bits // 8) * 8), np.float32)
+    padded[:, :, :bits] = directions
+    return padded.reshape(width, -1)
+
+
+def _keys(vectors: np.ndarray, directions: np.ndarray, bits: int) -> np.ndarray:
+    """Sign bits under the directions, uint32 (T, N), the first bit highest.
+
+    All tables in one product, a block at a time: its result stays in the processor's cache until it is bits.
+    """
+    size = -(-bits // 8)
+    tables = directions.shape[1] // (size * 8)
+    keys = np.empty((tables, len(vectors)), np.uint32)
+    for start in range(0, len(vectors), _BLOCK):
+        positive = vectors[start : start + _BLOCK] @ directions > 0
+        packed = np.zeros((len(positive), tables, 4), np.uint8)
+        packed[:, :, :size] = np.packbits(positive, axis=1).reshape(len(positive), tables, size)
+        keys[:, start : start + _BLOCK] = (packed.view(">u4")[:, :, 0] >> np.uint32(32 - bits)).T
+    return keys
 
 
 class _Best:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -84,17 +85,24 @@ def view_of(spectra: np.ndarray, view: View, size: int) -> np.ndarray:
     Returns:
         float32 (N, size² − 1), unit length; zeros for a picture without structure.
     """
+    return unit(spectra.reshape(len(spectra), -1) @ _weighted(view, size), floor=1.0)
+
+
+@cache
+def _weighted(view: View, size: int) -> np.ndarray:
+    """What takes the flattened frequencies of a whole to a view's, but the mean: float32 (_SPECTRUM², size² - 1).
+
+    One product of matrices for all pictures: four times as fast as two small ones a picture.
+    """
     down, across = _part(size, view.y, view.scale), _part(size, view.x, view.scale)
     # Mirroring turns the sign of the odd frequencies.
     signs = (-1.0) ** np.arange(_SPECTRUM).astype(np.float32)
     down = down * signs if view.flip_y else down
     across = across * signs if view.flip_x else across
-    found = np.matmul(np.matmul(down, spectra), across.T)
-    if view.transposed:
-        found = found.transpose(0, 2, 1)
+    both = np.einsum("vi,uj->ijuv" if view.transposed else "ui,vj->ijuv", down, across)
     u, v = np.mgrid[:size, :size]
-    weighted = found * np.sqrt(u * u + v * v).astype(np.float32)
-    return unit(weighted.reshape(len(spectra), -1)[:, 1:], floor=1.0)
+    both = both * np.sqrt(u * u + v * v).astype(np.float32)
+    return np.ascontiguousarray(both.reshape(_SPECTRUM * _SPECTRUM, -1)[:, 1:], np.float32)
 
 
 def unit(vectors: np.ndarray, floor: float = 1e-6) -> np.ndarray:

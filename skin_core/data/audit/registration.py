@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
+import os
+from concurrent.futures import ThreadPoolExecutor
 
-from skin_core.data.audit.descriptors import FINAL_BAND, VIEWS, View, spectra, view_of
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from skin_core.data.audit.descriptors import FINAL_BAND, VIEWS, spectra, view_of
 from skin_core.imaging.signature import THUMB_SIDE
 
 _STEPS = 8
-_CHUNK = 2048
+_CHUNK = 128
 
+# After so many steps, a pair that is less alike is given up. Most pairs that the search brings are different lesions
+# and end here. Of all twins within and between HAM10000, malignant-benign and isic9, the least alike had 0.936 after
+# one step and 0.967 after three.
+_HOPELESS = {1: 0.92, 3: 0.95}
+
+_GRID = ((2 * np.arange(THUMB_SIDE) + 1) / THUMB_SIDE - 1).astype(np.float32)
 
 # Whole pictures, as they lie. Of the 50 million pairs in HAM10000, 317 pass one of the two bounds. Five of them have
 # different lesion ids, and looked at, all five show one lesion; so do the least similar pairs of malignant-benign.
@@ -36,22 +46,36 @@ def twins_among(a: np.ndarray, b: np.ndarray, views: np.ndarray) -> tuple[np.nda
     """
     same = np.zeros(len(a), bool)
     values = np.zeros(len(a), np.float32)
-    for number in np.unique(views):
-        rows = np.flatnonzero(views == number)
-        for start in range(0, len(rows), _CHUNK):
-            part = rows[start : start + _CHUNK]
-            same[part], values[part] = _of_view(a[part], b[part], VIEWS[number])
+    # So few at a time that they stay in the processor's cache.
+    parts = [slice(start, start + _CHUNK) for start in range(0, len(a), _CHUNK)]
+    # One thread a core, each with small products of its own: see `candidates`.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="twins") as threads:
+        found = threads.map(lambda part: _compared(a[part], b[part], views[part]), parts)
+        for part, results in zip(parts, found, strict=True):
+            same[part], values[part] = results
     return same, values
 
 
-def _of_view(a: np.ndarray, b: np.ndarray, view: View) -> tuple[np.ndarray, np.ndarray]:
+def _compared(a: np.ndarray, b: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a = a.astype(np.float32)
-    b = np.ascontiguousarray(view.oriented(b), np.float32)
-    aligned = _correlation(a, _aligned(a, b, view))
-    if view.scale < 1.0:
-        return aligned >= SIMILAR_ALIGNED, aligned
-    lying = _correlation(a, b)
-    return (lying >= SIMILAR_WHOLE) | (aligned >= SIMILAR_ALIGNED), np.maximum(lying, aligned)
+    lying = np.empty(b.shape, np.float32)
+    for number in np.unique(views):
+        lying[views == number] = VIEWS[number].oriented(b[views == number])
+    whole = np.array([view.scale == 1.0 for view in VIEWS])[views]
+    # A part is never alike without alignment.
+    plain = np.where(whole, _correlation(a, lying), 0).astype(np.float32)
+    sure = plain >= SIMILAR_WHOLE
+    aligned = _correlation(a, _aligned(a, lying, _start(views), sure))
+    return sure | (aligned >= SIMILAR_ALIGNED), np.maximum(plain, aligned)
+
+
+def _start(views: np.ndarray) -> np.ndarray:
+    """Scale and shift of columns, scale and shift of rows, in half sides: float32 (P, 4)."""
+    places = [
+        (view.scale, (2 * view.x - 1) * (1 - view.scale), view.scale, (2 * view.y - 1) * (1 - view.scale))
+        for view in VIEWS
+    ]
+    return np.array(places, np.float32)[views]
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -59,36 +83,49 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.clip(np.einsum("ij,ij->i", one, other), 0, 1)
 
 
-def _aligned(a: np.ndarray, b: np.ndarray, view: View) -> np.ndarray:
-    """``b`` resampled so that it lies on ``a``, float32 (P, S, S)."""
-    grid = ((2 * np.arange(THUMB_SIDE) + 1) / THUMB_SIDE - 1).astype(np.float32)
+def _aligned(a: np.ndarray, b: np.ndarray, place: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """``b`` resampled so that it lies on ``a``, float32 (P, S, S); no further than needed where it never will.
+
+    Args:
+        a, b: float32 (P, S, S).
+        place: float32 (P, 4), where the search found it.
+        sure: bool (P,), pairs to align to the end however they begin.
+    """
+    rows = np.arange(len(a))
+    for number in range(_STEPS):
+        if bound := _HOPELESS.get(number):
+            rows = rows[sure[rows] | (_correlation(a[rows], _warped(b[rows], place[rows])) >= bound)]
+        if not len(rows):
+            break
+        place[rows] = _step(a[rows], b[rows], place[rows])
+    return _warped(b, place)
+
+
+def _step(a: np.ndarray, b: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """One Gauss-Newton step from scales and shifts float32 (P, 4) to better ones."""
+    warped = _warped(b, place)
     target = _normalised(a)[0]
-    # Scale and shift of columns, scale and shift of rows, in half sides.
-    start = [view.scale, (2 * view.x - 1) * (1 - view.scale), view.scale, (2 * view.y - 1) * (1 - view.scale)]
-    place = np.tile(np.array(start, np.float32), (len(a), 1))
-    for _ in range(_STEPS):
-        warped = _warped(b, place, grid)
-        current, length = _normalised(warped)
-        along_x = np.gradient(warped, axis=2) * (THUMB_SIDE / 2) / place[:, 0, None, None]
-        along_y = np.gradient(warped, axis=1) * (THUMB_SIDE / 2) / place[:, 2, None, None]
-        slopes = np.stack([along_x * grid, along_x, along_y * grid[:, None], along_y], axis=1)
-        slopes = slopes.reshape(len(a), 4, -1) / length[:, None]
-        slopes -= slopes.mean(axis=2, keepdims=True)
-        slopes -= (slopes @ current[:, :, None]) * current[:, None]
-        rest = (target - current)[:, :, None]
-        normal = slopes @ slopes.transpose(0, 2, 1)
-        damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] + 1e-6
-        step = np.linalg.solve(normal + damping * np.eye(4, dtype=np.float32), slopes @ rest)[:, :, 0]
-        place = place + np.clip(step, -0.05, 0.05)
-        place[:, 0::2] = np.clip(place[:, 0::2], 0.7, 1.1)
-        place[:, 1::2] = np.clip(place[:, 1::2], -0.3, 0.3)
-    return _warped(b, place, grid)
+    current, length = _normalised(warped)
+    along_x = np.gradient(warped, axis=2) * (THUMB_SIDE / 2) / place[:, 0, None, None]
+    along_y = np.gradient(warped, axis=1) * (THUMB_SIDE / 2) / place[:, 2, None, None]
+    slopes = np.stack([along_x * _GRID, along_x, along_y * _GRID[:, None], along_y], axis=1)
+    slopes = slopes.reshape(len(a), 4, -1) / length[:, None]
+    slopes -= slopes.mean(axis=2, keepdims=True)
+    slopes -= (slopes @ current[:, :, None]) * current[:, None]
+    rest = (target - current)[:, :, None]
+    normal = slopes @ slopes.transpose(0, 2, 1)
+    damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] + 1e-6
+    step = np.linalg.solve(normal + damping * np.eye(4, dtype=np.float32), slopes @ rest)[:, :, 0]
+    place = place + np.clip(step, -0.05, 0.05)
+    place[:, 0::2] = np.clip(place[:, 0::2], 0.7, 1.1)
+    place[:, 1::2] = np.clip(place[:, 1::2], -0.3, 0.3)
+    return place
 
 
-def _warped(b: np.ndarray, place: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Bilinear samples of ``b`` at the grid, scaled and shifted; edges are repeated outside."""
-    rows = _between(b, place[:, 3, None] + place[:, 2, None] * grid, axis=1)
-    return _between(rows, place[:, 1, None] + place[:, 0, None] * grid, axis=2)
+def _warped(b: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Bilinear samples of ``b`` at the grid of pixels, scaled and shifted; edges are repeated outside."""
+    rows = _between(b, place[:, 3, None] + place[:, 2, None] * _GRID, axis=1)
+    return _between(rows, place[:, 1, None] + place[:, 0, None] * _GRID, axis=2)
 
 
 def _between(values: np.ndarray, at: np.ndarray, axis: int) -> np.ndarray:
