@@ -70,6 +70,18 @@ def decode(data: bytes, *, name: str = "The file") -> np.ndarray:
     Raises:
         UnusableImageError: for anything that is no usable picture; one sentence.
     """
+    return np.array(decoded(data, name=name))
+
+
+def decoded(data: bytes, *, name: str = "The file") -> Image.Image:
+    """As `decode`, as Pillow holds it: for what can work on that, a copy of the pixels less.
+
+    Returns:
+        The picture in mode RGB, upright.
+
+    Raises:
+        UnusableImageError: as `decode`.
+    """
     if not data:
         raise UnusableImageError(f"{name} is empty; {_WANTED}.")
     if _is_heic(data):
@@ -127,7 +139,7 @@ def _too_large(name: str) -> UnusableImageError:
     )
 
 
-def _rgb(picture: Image.Image, name: str) -> np.ndarray:
+def _rgb(picture: Image.Image, name: str) -> Image.Image:
     picture = _upright(picture)
     mode = picture.mode
     if mode == "F" or mode == "I" or mode.startswith("I;16"):
@@ -136,12 +148,12 @@ def _rgb(picture: Image.Image, name: str) -> np.ndarray:
             raise UnusableImageError(
                 f"{name} holds 32-bit brightness values, whose range is not known; save it with 8 or 16 bits."
             )
-        return np.repeat((values >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         paper = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(paper, picture)
-    return np.array(picture.convert("RGB"))
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _upright(picture: Image.Image) -> Image.Image:

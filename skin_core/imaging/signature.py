@@ -36,15 +36,16 @@ class PictureSignature:
     size: tuple[int, int]
 
 
-def picture_signature(pixels: np.ndarray) -> PictureSignature:
-    """The signature of decoded pixels.
+def picture_signature(picture: Image.Image | np.ndarray) -> PictureSignature:
+    """The signature of a decoded picture.
 
     Args:
-        pixels: uint8 (H, W, 3), as `skin_core.imaging.decode.decode` gives them.
+        picture: as `skin_core.imaging.decode.decoded` gives it (the quickest), or its pixels, uint8 (H, W, 3).
     """
-    pixels = np.ascontiguousarray(pixels)
-    height, width = pixels.shape[:2]
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(np.ascontiguousarray(picture))
+    width, height = picture.size
     digest = hashlib.sha256(f"{height}x{width}:".encode())
-    digest.update(pixels.data)
-    small = Image.fromarray(pixels).resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BILINEAR)
+    digest.update(picture.tobytes())
+    small = picture.resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BILINEAR)
     return PictureSignature(digest.digest(), np.array(small.convert("L")), (height, width))

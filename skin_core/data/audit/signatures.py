@@ -19,7 +19,7 @@ from skin_core.data.images import ImageReader
 from skin_core.data.locations import in_hdf5, path_of
 from skin_core.data.manifest import Manifest
 from skin_core.errors import DataSourceError, UnusableImageError
-from skin_core.imaging.decode import PREPROCESSING_VERSION, decode
+from skin_core.imaging.decode import PREPROCESSING_VERSION, decoded
 from skin_core.imaging.signature import SIGNATURE_VERSION, THUMB_SIDE, picture_signature
 from skin_core.paths import atomic_path, cache_dir
 from skin_core.progress import ProgressCallback, ignore_progress, tracked
@@ -216,7 +216,7 @@ def _in_threads(reader: ImageReader, locations: list[str]) -> Iterator[list]:
         results = []
         for location in locations[start : start + _CHUNK]:
             try:
-                results.append(picture_signature(decode(reader.bytes(location), name=location)))
+                results.append(picture_signature(decoded(reader.bytes(location), name=location)))
             except UnusableImageError as error:
                 results.append(str(error))
         return results
