@@ -24,6 +24,11 @@ check: $(VENV)/.installed-dev
 pictures: $(VENV)/.installed-dev $(VENV)/.browser
 	$(BIN)/python docs/make_pictures.py
 
+# Each bench compares LesionLab with what people would use instead, and with the floor; results go to bench/results/.
+# PyTorch is an opponent only, and lives in an environment of its own.
+bench: $(VENV)/.installed-dev $(VENV)/.browser .venv-torch/.installed
+	$(BIN)/python -m bench
+
 # The full MLflow wants an older pandas than the app: it lives in an environment of its own, on the same store.
 mlflow: .venv-mlflow/.installed
 	.venv-mlflow/bin/mlflow ui --host 127.0.0.1 --port 5001 \
@@ -53,5 +58,10 @@ $(VENV)/.browser: | $(VENV)/bin/python
 	.venv-mlflow/bin/python -m pip install --quiet "mlflow==$$(sed -n 's/^mlflow-skinny==//p' requirements.txt)"
 	@touch $@
 
+.venv-torch/.installed: requirements-bench.txt
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet -r requirements-bench.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-mlflow .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-mlflow .venv-torch .pytest_cache .ruff_cache
