@@ -100,7 +100,7 @@ def test_what_cannot_be_published_is_told(run_id: str) -> None:
 
 def test_overwrite_replaces(run_id: str) -> None:
     before = screening.load_bundle("fresh").info.created
-    after = publishing.publish_run(run_id, "fresh", overwrite=True, compact=True)
+    after = publishing.publish_run(run_id, "fresh", overwrite=True, engine="float16")
     assert after.created >= before
     assert screening.load_bundle("fresh").info.parity["probabilities"] < 1e-3
 
@@ -201,3 +201,16 @@ def test_the_evaluation_says_how_it_was_made_and_keeps_its_predictions(run_id: s
     assert {point.chosen.split(" with ")[0] for point in info.further_points} >= {"the highest", "the lowest"}
     same = compare_runs(run_id, run_id, resamples=50)
     assert same["n"] == found["n"] and same["differences"]["accuracy"]["p"] == 1
+
+
+def test_subgroups_come_from_what_the_evaluation_kept(run_id: str) -> None:
+    from skin_core.services.subgroups import SKIN_TONE, subgroups_of_run
+
+    found = subgroups_of_run(run_id, resamples=20)
+    by_attribute = {level["attribute"] for level in found["levels"]}
+    assert {"sex", "age", "site", SKIN_TONE} <= by_attribute
+    for attribute in by_attribute:
+        assert sum(level["n"] for level in found["levels"] if level["attribute"] == attribute) == found["n"]
+    # A test split of some 15 pictures: every level is too small, and that is said.
+    assert all(level["too_small"] for level in found["levels"]) and found["gap"] is None
+    assert "Too small to say anything" in found["notes"][-1] and "estimated" in found["notes"][0]

@@ -1,0 +1,101 @@
+"""How an evaluated run does by sex, age, site, kind of diagnosis and estimated skin tone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from skin_core.errors import RunError, SkinCoreError
+from skin_core.evaluation.bootstrap import RESAMPLES, Groups
+from skin_core.evaluation.scored import UNKNOWN
+from skin_core.evaluation.subgroups import FEWEST, age_bands, subgroup_figures
+from skin_core.progress import ProgressCallback, ignore_progress, tracked
+from skin_core.screening.predictions import load_predictions
+from skin_core.training.folder import RunFolder
+from skin_core.training.prepare import load_prepared
+
+SKIN_TONE = "skin tone (estimated)"
+
+
+def subgroups_of_run(
+    run_id: str,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    skin_tone: bool = True,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Figures of the risk by level, from the predictions that the run's evaluation kept.
+
+    Args:
+        run_id: an evaluated run.
+        progress: told what is done.
+        skin_tone: estimate it from the test pictures, some hundredths of a second each.
+        resamples, seed: of the intervals.
+
+    Returns:
+        ``{"n", "levels": [...], "gap": {...} or None, "sentence", "intervals", "notes"}``; see
+        `evaluation.subgroups.Level` and `Gap`.
+
+    Raises:
+        RunError: if there is no such run, it was not evaluated, or its classes know no malignancy.
+    """
+    folder = RunFolder.of(run_id)
+    ids, scored = load_predictions(folder.test_predictions)
+    if scored.risk is None:
+        raise RunError(f"The classes of run {run_id} know no malignancy, so there is no risk to look at by subgroup.")
+    manifest = load_prepared(folder).manifest
+    known = scored.levels != UNKNOWN
+    rows = manifest.frame.set_index("image_id").loc[ids[known].tolist()]
+    attributes = {name: _texts(rows[name]) for name in ("sex", "site", "dx_type") if name in rows}
+    attributes["age"] = age_bands(rows["age"].to_numpy(dtype=float, na_value=np.nan))
+    notes = []
+    if skin_tone:
+        attributes[SKIN_TONE] = _tones(manifest.root, rows["location"].tolist(), progress)
+        without = sum(value is None for value in attributes[SKIN_TONE])
+        notes.append(
+            "Skin tone is estimated from the skin around the lesion, as far as the picture's light and colours allow"
+            + (f"; {without:,} pictures show too little of it or have a colour cast." if without else ".")
+        )
+    attributes = {name: values for name, values in attributes.items() if any(value is not None for value in values)}
+    levels, gap = subgroup_figures(
+        scored.levels[known] > 0,
+        scored.risk[known],
+        scored.threshold,
+        scored.groups[known],
+        attributes,
+        resamples=resamples,
+        seed=seed,
+    )
+    small = [f"{level.attribute} {level.name}" for level in levels if level.too_small]
+    if small:
+        notes.append(f"Too small to say anything (fewer than {FEWEST} of either outcome): {', '.join(small)}.")
+    return {
+        "n": int(known.sum()),
+        "levels": [asdict(level) for level in levels],
+        "gap": asdict(gap) if gap else None,
+        "sentence": gap.sentence() if gap else "No attribute has two levels that are large enough to compare.",
+        "intervals": Groups(scored.groups[known], scored.group_word).sentence(resamples),
+        "notes": notes,
+    }
+
+
+def _texts(column) -> np.ndarray:
+    return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)
+
+
+def _tones(root, locations: list[str], progress: ProgressCallback) -> np.ndarray:
+    from skin_core.data.images import ImageReader
+    from skin_core.imaging.decode import decode
+    from skin_core.imaging.skin_tone import estimated_skin_tone
+
+    reader, found = ImageReader(root), []
+    for location in tracked(locations, "Estimating skin tones", len(locations), progress):
+        try:
+            found.append(estimated_skin_tone(decode(reader.bytes(location), name=location)).band)
+        except SkinCoreError:
+            # The picture was readable when the run was evaluated; what is gone since has no tone.
+            found.append(None)
+    return np.array(found, dtype=object)
