@@ -12,7 +12,7 @@ from pages.ui.dataset_picker import synthetic_panel
 from pages.ui.errors import show_error, showing_errors
 from pages.ui.live_view import live_view
 from pages.ui.run_form import run_form
-from pages.ui.run_status import status_word
+from pages.ui.run_status import choice_words
 from pages.ui.words import count, duration, plain
 from skin_core.config import RunConfig
 from skin_core.errors import SkinCoreError
@@ -39,7 +39,7 @@ def main() -> None:
 def watched_runs() -> list[str]:
     """The runs to show: those in the address, so that a reload and a second browser show the same; else the live ones."""
     listed = runs.list_runs()
-    titles = {run.run_id: f"{run.title}, {status_word(run.status).lower()} ({run.run_id[:15]})" for run in listed}
+    titles = {run.run_id: choice_words(run) for run in listed}
     if _WATCH_NEXT in st.session_state:
         st.session_state["watched"] = st.session_state.pop(_WATCH_NEXT)
     elif "watched" not in st.session_state:
@@ -47,7 +47,7 @@ def watched_runs() -> list[str]:
         for run_id in asked:
             if run_id not in titles:
                 st.warning(
-                    f"There is no run '{run_id}' in this workspace; the Runs page lists those there are.",
+                    f"There is no run '{plain(run_id)}' in this workspace; the Runs page lists those there are.",
                     icon=":material/search_off:",
                 )
         st.session_state["watched"] = [run_id for run_id in asked if run_id in titles] or [
@@ -110,10 +110,11 @@ def new_run() -> None:
         show_error(error)
         return
     if risk_levels:
-        words = ", ".join(f"{label} as {level}" for label, level in sorted(risk_levels.items()))
+        words = plain(", ".join(f"{label} as {level}" for label, level in sorted(risk_levels.items())))
         st.caption(f":material/edit: This run counts {words}, as you set it on the Data page.")
     st.markdown(_in_words(config, counts))
-    if st.button("Start", icon=":material/play_arrow:", type="primary", key="start_run"):
+    trainable = len(counts.classes) >= 2
+    if st.button("Start", icon=":material/play_arrow:", type="primary", key="start_run", disabled=not trainable):
         with showing_errors():
             st.session_state[_WATCH_NEXT] = [runs.start_run(config)]
             st.rerun()
@@ -133,7 +134,7 @@ def _in_words(config: RunConfig, counts: Overview) -> str:
     else:
         words += " No earlier run of this family was made here to tell the time from; the first epoch will."
     if classes < 2:
-        words += " A classifier needs at least two classes."
+        words += " A classifier needs at least two: choose a set with more classes."
     return words
 
 

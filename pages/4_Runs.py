@@ -11,7 +11,7 @@ from pages.ui import run_detail
 from pages.ui.errors import show_error
 from pages.ui.run_actions import evaluation, publication
 from pages.ui.run_compare import compare
-from pages.ui.run_status import best_words, show_notes, status_badge, status_line, status_word, stop_or_resume
+from pages.ui.run_status import best_words, choice_words, run_header, show_notes, status_line
 from pages.ui.run_table import filtered, run_table, show_table
 from pages.ui.words import plain
 from skin_core.errors import SkinCoreError
@@ -50,19 +50,16 @@ def main() -> None:
 def _chosen(listed: list[RunView], shown: list[RunView]) -> tuple[RunView, RunView | None]:
     """The run to show and the one to lay beside it; the first is in the address, so that a reload shows it again."""
     by_id = {run.run_id: run for run in listed}
+    words = {run.run_id: choice_words(run) for run in listed}.__getitem__
     asked = st.query_params.get("run")
     if "runs_run" not in st.session_state and asked:
         if asked in by_id:
             st.session_state["runs_run"] = asked
         else:
-            st.warning(f"There is no run '{asked}' in this workspace.", icon=":material/search_off:")
+            st.warning(f"There is no run '{plain(asked)}' in this workspace.", icon=":material/search_off:")
     options = [run.run_id for run in shown]
     if st.session_state.get("runs_run") not in options:
         st.session_state["runs_run"] = options[0]
-
-    def words(run_id: str) -> str:
-        run = by_id[run_id]
-        return f"{run.title}, {status_word(run.status).lower()} ({run_id[:15]})"
 
     left, right = st.columns(2)
     with left:
@@ -83,12 +80,7 @@ def _chosen(listed: list[RunView], shown: list[RunView]) -> tuple[RunView, RunVi
 
 
 def _one(run: RunView) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(run.title), anchor=False, width="content")
-        status_badge(run)
-        st.space("stretch")
-        stop_or_resume(run)
-        st.page_link("pages/3_Train.py", label="Watch", icon=":material/monitoring:", query_params={"run": run.run_id})
+    run_header(run, link="pages/3_Train.py", label="Watch", icon=":material/monitoring:")
     st.caption(f"{run.run_id}; {run.config.family} on {plain(run.config.data)}; {best_words(run)}.")
     if run.synthetic:
         st.badge(

@@ -76,7 +76,7 @@ def _report(path: str, report: AuditReport) -> None:
             f"{count(report.n_images, 'image')} looked at: no unreadable file, no twin, no conflict, no leak.",
             icon=":material/check_circle:",
         )
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for kind in kinds.values():
             if kind.findings or kind.key in ("label_conflicts", "split_leaks", "unreadable"):
                 st.metric(kind.title, f"{len(kind.findings):,}", width="content", help=kind.means)
@@ -119,7 +119,7 @@ def _side_by_side(finding: findings.Finding, rows: pd.DataFrame) -> None:
         if left > 0:
             words.append(f"and {count(left, 'more picture')}")
         if words:
-            st.caption(", ".join(words))
+            st.caption(plain(", ".join(words)))
 
 
 def _caption(shown: findings.Picture, rows: pd.DataFrame) -> str:

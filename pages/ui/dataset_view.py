@@ -22,7 +22,7 @@ def headline(path: str) -> None:
     counts = dataset_store.counts_at(path)
     sources = all_sources()
     title = sources[manifest.source].title if manifest.source in sources else manifest.source
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric("Images", f"{counts.n_images:,}", width="content")
         st.metric("Classes", f"{len(counts.classes):,}", width="content")
         st.metric(

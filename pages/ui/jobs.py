@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.progress import show_progress
+from pages.ui.words import plain
 from skin_core.services import background
 
 _EVERY_SECONDS = 1.0
@@ -23,7 +24,7 @@ def show_job(key: str) -> background.Job | None:
         st.fragment(_bar, run_every=_EVERY_SECONDS)(key)
         return None
     if job.state == "failed":
-        st.error(job.error, icon=":material/error:")
+        st.error(plain(job.error), icon=":material/error:")
         return None
     return job
 

@@ -6,7 +6,15 @@ import streamlit as st
 
 from pages.ui.errors import show_error
 from pages.ui.live_charts import SCORE_WORDS, Curve, batch_chart, score_chart
-from pages.ui.run_status import best_words, metric_words, show_notes, status_badge, status_line, stop_or_resume
+from pages.ui.run_status import (
+    best_words,
+    metric_words,
+    run_header,
+    show_notes,
+    status_badge,
+    status_line,
+    stop_or_resume,
+)
 from pages.ui.steady import load_library, show_live
 from pages.ui.words import duration, figure, plain
 from skin_core.errors import RunError
@@ -20,17 +28,20 @@ _MOST_LINES = 6
 def live_view(run_ids: list[str]) -> None:
     """Shows these runs and keeps them moving while one of them is at work.
 
-    The polling ends by itself: when nothing is live any more, the page is drawn once more without it.
+    Whenever one of them ends, the whole page is drawn once more; without the polling, if it was the last.
     """
-    found = _views(run_ids)
-    live = any(run.at_work for run in found)
+    live = _live(_views(run_ids))
     load_library()
     st.fragment(_view, run_every=EVERY_SECONDS if live else None)(run_ids, live)
 
 
-def _view(run_ids: list[str], was_live: bool) -> None:
+def _live(found: list[RunView]) -> list[str]:
+    return [run.run_id for run in found if run.at_work]
+
+
+def _view(run_ids: list[str], was_live: list[str]) -> None:
     found = _views(run_ids)
-    if was_live and not any(run.at_work for run in found):
+    if was_live and _live(found) != was_live:
         st.rerun()
     if not found:
         return
@@ -52,23 +63,15 @@ def _views(run_ids: list[str]) -> list[RunView]:
 
 
 def _one(run: RunView) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(plain(run.title), anchor=False, width="content")
-        status_badge(run)
-        st.space("stretch")
-        stop_or_resume(run)
-        if run.status == "finished":
-            st.page_link(
-                "pages/4_Runs.py",
-                label="Publish it" if not run.bundles else "See it on the Runs page",
-                icon=":material/publish:",
-                query_params={"run": run.run_id},
-            )
+    label = None
+    if run.status == "finished":
+        label = "See it on the Runs page" if run.bundles else "Publish it"
+    run_header(run, link="pages/4_Runs.py", label=label, icon=":material/publish:")
     status_line(run)
     show_notes(run)
     history = runs.epoch_history(run.run_id)
     pace = history["images_per_second"].dropna()
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric("Epoch", f"{run.epoch} of {run.epochs}", width="content")
         st.metric(
             f"Best {metric_words(run.config.monitor)}",

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pages.ui.words import duration
+from pages.ui.words import duration, plain
 from skin_core.progress import Progress, ProgressCallback
 
 
 def progress_text(progress: Progress) -> str:
     """``Decoding images: 120 of 400, 8 s left``."""
     if not progress.total:
-        return f"{progress.what} …" if not progress.done else f"{progress.what}: {progress.done:,}"
-    text = f"{progress.what}: {progress.done:,} of {progress.total:,}"
+        return f"{plain(progress.what)} …" if not progress.done else f"{plain(progress.what)}: {progress.done:,}"
+    text = f"{plain(progress.what)}: {progress.done:,} of {progress.total:,}"
     if progress.seconds_left and progress.done < progress.total:
         text += f", {duration(progress.seconds_left)} left"
     return text

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import dataset_store
+from pages.ui.words import plain
 from skin_core.data.manifest import RISK_LEVELS
 
 _NOT_KNOWN = "not known"
@@ -29,7 +30,10 @@ def risk_panel(path: str) -> None:
         }
     )
     st.dataframe(table, hide_index=True, key="risk_table")
-    st.caption("The endpoint of every run is malignant or premalignant; what a class counts as decides it.")
+    st.caption(
+        "A run is judged by how well it tells malignant or premalignant lesions from benign ones; these levels say which "
+        "classes count as which."
+    )
     with st.expander("Change a risk level", icon=":material/edit:"):
         titles = dict(zip(classes["class"], classes["title"], strict=True))
         label = st.selectbox("Class", classes["class"].tolist(), format_func=titles.__getitem__, key="risk_class")
@@ -42,7 +46,7 @@ def risk_panel(path: str) -> None:
             dataset_store.change_risk_level(path, label, None if level == own else level)
             st.rerun()
         if changed:
-            words = ", ".join(f"{name} as {value}" for name, value in sorted(changed.items()))
+            words = plain(", ".join(f"{name} as {value}" for name, value in sorted(changed.items())))
             st.caption(f"Runs that you start on the Train page will count {words}; the run records it.")
             if st.button("Back to the mapping", icon=":material/undo:", key="risk_reset"):
                 for name in changed:

@@ -56,7 +56,7 @@ def publication(run: RunView) -> None:
         show_job(key)
         return
     if not run.publishable:
-        st.info(run.why_not or "This run cannot be published yet.", icon=":material/info:")
+        st.info(plain(run.why_not) if run.why_not else "This run cannot be published yet.", icon=":material/info:")
         return
     if run.at_work:
         st.info("Publish when the run has ended or was stopped.", icon=":material/hourglass_empty:")

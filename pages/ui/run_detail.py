@@ -9,7 +9,7 @@ from pages.ui.figures import show
 from pages.ui.live_charts import SCORE_WORDS, Curve, score_chart
 from pages.ui.run_figures import confusion_chart, distribution_chart
 from pages.ui.run_status import metric_words
-from pages.ui.words import count, figure
+from pages.ui.words import count, figure, plain
 from skin_core.services import results, runs
 from skin_core.services.runs import RunView
 
@@ -105,7 +105,7 @@ def data(run: RunView) -> None:
         with st.expander(f"Left out of the split: {len(found.excluded):,} images", icon=":material/filter_alt_off:"):
             st.dataframe(found.excluded.head(500), hide_index=True, key="run_excluded")
             if len(found.excluded) > 500:
-                st.caption(f"The first 500; all are in {run.directory / 'excluded.csv'}.")
+                st.caption(f"The first 500; all are in {plain(str(run.directory / 'excluded.csv'))}.")
     recorded = {key: value for key, value in results.fingerprint_of(run.run_id).items() if isinstance(value, str | int)}
     if recorded:
         with st.expander("What the run recorded of its data", icon=":material/fingerprint:"):
@@ -115,7 +115,7 @@ def data(run: RunView) -> None:
 def settings(run: RunView) -> None:
     """The configuration, enough to repeat the run, and the saved files."""
     st.json(run.config.model_dump(mode="json"), expanded=1)
-    st.caption(f"Folder: {run.directory}")
+    st.caption(f"Folder: {plain(str(run.directory))}")
     files = results.files_of(run.run_id)
     if files:
         with st.container(horizontal=True):

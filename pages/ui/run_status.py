@@ -27,10 +27,34 @@ def status_word(status: str) -> str:
     return _WORDS.get(status, (status.capitalize(), "help", "gray"))[0]
 
 
+def choice_words(run: RunView) -> str:
+    """A run in a list to choose from; told so that it stays true until the run ends."""
+    state = "at work" if run.at_work else status_word(run.status).lower()
+    return f"{run.title}, {state} ({run.run_id[:15]})"
+
+
 def status_badge(run: RunView) -> None:
     """Word, icon and colour of the state."""
     word, icon, color = _WORDS.get(run.status, (run.status.capitalize(), "help", "gray"))
     st.badge(word, icon=f":material/{icon}:", color=color)
+
+
+def run_header(run: RunView, *, link: str, label: str | None, icon: str) -> None:
+    """Name, state, the one button that makes sense now, and the way to the run on another page.
+
+    Args:
+        run: the run.
+        link: file of the other page.
+        label: what its link says; None shows none.
+        icon: of the link.
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(run.title), anchor=False, width="content")
+        status_badge(run)
+        st.space("stretch")
+        stop_or_resume(run)
+        if label is not None:
+            st.page_link(link, label=label, icon=icon, query_params={"run": run.run_id})
 
 
 def best_words(run: RunView) -> str:

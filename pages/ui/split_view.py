@@ -92,8 +92,8 @@ def _told(split: Split, clean: bool) -> None:
             "switch the cleaned split on, or allow leaks on the Train page, which is recorded with the run.",
             icon=":material/call_split:",
         )
-    for note in split.notes:
-        st.warning(plain(note), icon=":material/info:")
+    if split.notes:
+        st.warning("  \n".join(plain(note) for note in split.notes), icon=":material/info:")
 
 
 def _table(path: str, split: Split) -> None:

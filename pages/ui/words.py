@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+
+# What Markdown, LaTeX, HTML and Streamlit's own directives (:smile:, :red[...], :material/...:) begin with.
+_MARKUP = re.compile(r"[\\\[\]<>$*~`#]|(?<!\w)_|_(?!\w)|:(?=\S)|&(?=#?\w+;)")
 
 
 def in_hundred(probability: float | None, low: float | None = None, high: float | None = None) -> str:
@@ -71,6 +75,8 @@ def count(number: int, one: str, many: str | None = None) -> str:
 def plain(text: str) -> str:
     """Text that someone else chose (a file's name, a foreign bundle's title), so that Markdown changes nothing in it.
 
-    A picture or a link in a file's name must never make the browser fetch anything.
+    A picture or a link in a file's name must never make the browser fetch anything, and ``:smile:`` stays what it is.
     """
-    return "".join(f"\\{letter}" if letter in "\\[]<>$*~`#" else letter for letter in text)
+    text = _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.splitlines()))
+    # A dash or a number at the start would make a list.
+    return re.sub(r"^(\s*)(?:([-+])|(\d+)([.)]))(?=\s)", r"\1\3\\\2\4", text)

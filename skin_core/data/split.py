@@ -178,15 +178,17 @@ def _summary(work: Partition, sides: np.ndarray) -> pd.DataFrame:
 
 def _class_notes(work: Partition, sides: np.ndarray) -> list[str]:
     """Sentences on classes that are nearly gone, or missing on a side."""
-    notes = []
+    few, missing = [], {side: [] for side in SPLITS}
     for label, (*used, dropped) in zip(work.labels, work.counted(sides).tolist(), strict=True):
         on = dict(zip(SPLITS, used, strict=True))
         learnt = on["train"] + on["validation"]
         if learnt < SMALL_CLASS:
-            lost = f" ({dropped} were left out)" if dropped else ""
-            notes.append(f"Class '{label}' has {learnt or 'no'} image{'s' * (learnt != 1)} to learn from{lost}.")
-        notes += [f"Class '{label}' has no image in {side}." for side in SPLITS if any(used) and not on[side]]
-    return notes
+            few.append(f"'{label}' {learnt or 'none'}" + (f" ({dropped} left out)" if dropped else ""))
+        for side in SPLITS:
+            if any(used) and not on[side]:
+                missing[side].append(f"'{label}'")
+    notes = [f"Few images for training and validation together: {', '.join(few)}."] if few else []
+    return notes + [f"No image in {side}: {', '.join(labels)}." for side, labels in missing.items() if labels]
 
 
 def _leak_notes(leaks: Sequence, clean: bool) -> list[str]:

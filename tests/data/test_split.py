@@ -79,8 +79,11 @@ def test_small_classes_reach_validation_first_and_are_told():
     assert rows["one"] == {"train": 1, "validation": 0, "test": 0}
     assert rows["two"] == {"train": 1, "validation": 1, "test": 0}
     assert rows["three"] == {"train": 1, "validation": 1, "test": 1}
-    assert any("'one' has 1 image to learn from" in note for note in split.notes)
-    assert any("'one' has no image in validation" in note for note in split.notes)
+    assert split.notes == (
+        "Few images for training and validation together: 'one' 1, 'three' 2, 'two' 2.",
+        "No image in validation: 'one'.",
+        "No image in test: 'one', 'two'.",
+    )
 
 
 def test_patients_with_several_labels():
@@ -157,7 +160,7 @@ def test_a_class_that_cleaning_empties_is_left_out_and_told():
     report = AuditReport("folder", 64, {}, identical=(("a0", "n00"),), label_conflicts=(("a0", "n00"),))
     split = make_split(manifest_of(rows), report)
     assert set(split.excluded["image_id"]) == {"a0", "n00", "a1"}
-    assert any("'ak' has no images to learn from (2 were left out)" in note for note in split.notes)
+    assert "Few images for training and validation together: 'ak' none (2 left out)." in split.notes
 
 
 def test_a_part_of_the_set_keeps_shares_and_classes():

@@ -181,7 +181,7 @@ def test_a_name_with_markup_changes_nothing(open_page, install_bundle, lesion) -
     install_bundle("only")
     app = _drop(open_page(PAGE), ("![x](http://example.org/x.png).jpg", lesion))
     assert not app.exception
-    assert r"**!\[x\](http://example.org/x.png).jpg**" in [text.value for text in app.markdown]
+    assert r"**!\[x\](http\://example.org/x.png).jpg**" in [text.value for text in app.markdown]
 
 
 def test_drawn_example_in_one_click(open_page, install_bundle) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pages.ui.run_status import choice_words
 from skin_core.config import RunConfig
 from skin_core.models.registry import all_families, default_config
 from skin_core.services import datasets, runs
@@ -52,6 +55,32 @@ def test_the_form_starts_from_the_familys_defaults(open_page, demo_ham10000: Pat
     assert app.selectbox(key=f"run.{name}.augmentation.flip").value == defaults.augmentation.flip
     if all_families()[name].tabular:
         assert app.multiselect(key=f"run.{name}.features").value == list(defaults.features)
+
+
+def test_a_set_with_one_class_cannot_be_started(open_page, demo_ham10000: Path, tmp_path: Path) -> None:
+    (tmp_path / "set" / "nevus").mkdir(parents=True)
+    for picture in sorted(demo_ham10000.rglob("*.jpg"))[:12]:
+        shutil.copy(picture, tmp_path / "set" / "nevus")
+    datasets.open_dataset(tmp_path / "set")
+    app = open_page("pages/3_Train.py")
+    assert not app.exception and not app.error
+    assert app.button(key="start_run").disabled
+    assert any(
+        "A classifier needs at least two: choose a set with more classes." in text.value for text in app.markdown
+    )
+
+
+def test_a_run_to_choose_is_told_in_words_that_stay_true(demo_ham10000: Path) -> None:
+    run_id = runs.create_run(default_config("light_cnn", str(demo_ham10000)).model_copy(update={"title": "Mine"}))
+    view = runs.get_run(run_id)
+    for status in ("queued", "preparing", "running", "stopping"):
+        assert choice_words(replace(view, status=status)) == f"Mine, at work ({run_id[:15]})"
+    assert choice_words(replace(view, status="finished")) == f"Mine, finished ({run_id[:15]})"
+
+
+def test_a_picture_in_the_address_is_not_fetched(open_page, demo_ham10000: Path) -> None:
+    app = open_page("pages/3_Train.py", run="![x](http://example.org/x.png)")
+    assert r"'!\[x\](http\://example.org/x.png)'" in app.warning[0].value
 
 
 def test_an_unknown_run_in_the_address_is_told(open_page) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pages.ui.live_charts import shortened
-from pages.ui.words import probability_words
+from pages.ui.words import plain, probability_words
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,25 @@ from pages.ui.words import probability_words
 def test_a_probability_never_rounds_to_certainty(probability: float, words: str) -> None:
     # 0.005 lies a hair above its decimal, so it rounds up.
     assert probability_words(probability) == words
+
+
+@pytest.mark.parametrize(
+    ("foreign", "escaped"),
+    [
+        ("![x](http://a/b.png)", r"!\[x\](http\://a/b.png)"),
+        ("<b>*a* `c` ~~s~~ $x$", r"\<b\>\*a\* \`c\` \~\~s\~\~ \$x\$"),
+        (":smile: :red[hot] :material/home:", r"\:smile: \:red\[hot\] \:material/home:"),
+        ("_u_", r"\_u\_"),
+        ("# head", r"\# head"),
+        ("- list", r"\- list"),
+        ("1. one", r"1\. one"),
+        ("&lt; a\nb", r"\&lt; a b"),
+        ("\\-x", r"\\-x"),
+        ("light_cnn: 0.95 for -3.jpg, a - b & c", "light_cnn: 0.95 for -3.jpg, a - b & c"),
+    ],
+)
+def test_a_foreign_name_is_shown_letter_by_letter(foreign: str, escaped: str) -> None:
+    assert plain(foreign) == escaped
 
 
 def test_a_long_name_keeps_the_whole_words_of_its_end() -> None:
