@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 2000
+# Of a set of hundreds of thousands fewer resamples do: the ends of its narrow intervals are known as well.
+_FEWEST_RESAMPLES = 500
+_MOST_CELLS = 120_000_000
 _ENDS = (0.025, 0.975)
 # A chunk of weights that fits the processor's cache is worked through three times as fast as one that does not.
 _CELLS = 250_000
@@ -39,12 +42,18 @@ class Groups:
         """How many there are."""
         return len(np.unique(np.asarray(self.names).astype(str)))
 
-    def sentence(self, resamples: int = RESAMPLES) -> str:
-        """How the intervals came about, for the reader of them."""
+    def sentence(self, resamples: int | None = None) -> str:
+        """How the intervals came about, for the reader of them; ``resamples`` as `resamples_for` by default."""
+        resamples = resamples_for(len(self.names)) if resamples is None else resamples
         how = f"95 % intervals by drawing the {self.count:,} {self.word} anew {resamples:,} times"
         if self.word in ("lesions", "patients"):
             return f"{how}."
         return f"{how}: the set tells neither lesion nor patient, so the intervals may be too narrow."
+
+
+def resamples_for(n: int) -> int:
+    """How many resamples a set of n images gets: 2,000, and fewer, down to 500, above 60,000 images."""
+    return int(np.clip(_MOST_CELLS // max(n, 1), _FEWEST_RESAMPLES, RESAMPLES))
 
 
 def with_intervals(

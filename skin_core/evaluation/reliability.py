@@ -11,6 +11,8 @@ import numpy as np
 BINS = 15
 _IMAGES_A_BIN = 20
 SIMULATIONS = 500
+# Simulated outcomes at a time; all of a large set's at once would not fit into memory.
+_CELLS = 1_000_000
 
 
 def equal_mass_bins(values: np.ndarray, bins: int = BINS) -> np.ndarray:
@@ -82,8 +84,13 @@ def error_if_calibrated(
         return dict.fromkeys(("value", "low", "high"), float("nan"))
     _, index = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     generator = np.random.default_rng(seed)
-    correct = generator.random((simulations, index.max() + 1))[:, index] < confidence
-    found = expected_calibration_error(np.ones(correct.shape), correct, confidence)
+    step = max(1, _CELLS // len(confidence))
+    parts = []
+    for start in range(0, simulations, step):
+        some = min(step, simulations - start)
+        correct = generator.random((some, index.max() + 1))[:, index] < confidence
+        parts.append(expected_calibration_error(np.ones(correct.shape), correct, confidence))
+    found = np.concatenate(parts)
     low, high = np.quantile(found, [0.025, 0.975])
     return {"value": float(found.mean()), "low": float(low), "high": float(high)}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skin_core.evaluation import figures
-from skin_core.evaluation.bootstrap import RESAMPLES, with_intervals
+from skin_core.evaluation.bootstrap import resamples_for, with_intervals
 from skin_core.evaluation.metrics import confusion
 from skin_core.evaluation.reliability import error_if_calibrated
 
@@ -43,12 +43,16 @@ class Scored:
     threshold: float | None = None
     group_word: str = "lesions"
 
-    def metrics(self, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, dict[str, float]]:
+    def metrics(self, *, resamples: int | None = None, seed: int = 0) -> dict[str, dict[str, float]]:
         """Every figure with its 95 % interval: name → {"value", "low", "high"}, NaN where undefined.
 
         Melanoma and malignancy come first, accuracy last. ``ece_if_calibrated`` and ``malignancy_ece_if_calibrated``
         are what a perfectly calibrated model would show on these images, with the range of 95 in 100 such models.
+
+        Args:
+            resamples: for the intervals; as `resamples_for` by default. seed: of the draws.
         """
+        resamples = resamples_for(len(self.groups)) if resamples is None else resamples
         found = with_intervals(self.figures, self.groups, resamples=resamples, seed=seed, shares=self.shares())
         expected = {"ece": self._expected(self.labels != UNKNOWN, self.probabilities.max(axis=1, initial=0), seed)}
         if self.risk is not None:
@@ -98,13 +102,12 @@ class Scored:
             found[f"sensitivity_{name}"] = labelled & (self.labels == index)
             found[f"specificity_{name}"] = labelled & (self.labels != index)
             found[f"precision_{name}"] = labelled & (guesses == index)
+        if self.melanoma_column is not None:
+            found |= _of_points("melanoma", self.melanoma == 1, self.melanoma == 0)
         if self.risk is None:
             return found
         found["malignancy_prevalence"] = known
-        for specificity in figures.SPECIFICITIES:
-            found[f"malignancy_sensitivity_at_{specificity}_specificity"] = known & (self.levels > 0)
-        for sensitivity in figures.SENSITIVITIES:
-            found[f"malignancy_specificity_at_{sensitivity}_sensitivity"] = known & (self.levels == 0)
+        found |= _of_points("malignancy", self.levels > 0, self.levels == 0)
         if self.referred is not None:
             found["malignancy_sensitivity"] = known & (self.levels > 0)
             found["malignancy_specificity"] = known & (self.levels == 0)
@@ -130,3 +133,8 @@ class Scored:
 
     def _expected(self, known: np.ndarray, confidence: np.ndarray, seed: int) -> dict[str, float]:
         return error_if_calibrated(confidence[known], self.groups[known], seed=seed)
+
+
+def _of_points(prefix: str, positive: np.ndarray, negative: np.ndarray) -> dict[str, np.ndarray]:
+    sensitivities = {f"{prefix}_sensitivity_at_{value}_specificity": positive for value in figures.SPECIFICITIES}
+    return sensitivities | {f"{prefix}_specificity_at_{value}_sensitivity": negative for value in figures.SENSITIVITIES}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skin_core.evaluation import metrics
-from skin_core.evaluation.bootstrap import Groups, draws, with_intervals
+from skin_core.evaluation.bootstrap import Groups, draws, resamples_for, with_intervals
 from skin_core.evaluation.delong import auc_covariance, auc_difference
 from skin_core.evaluation.paired import paired_differences
 from skin_core.evaluation.ranking import auc
@@ -76,6 +76,7 @@ def test_what_was_drawn_is_told() -> None:
         "95 % intervals by drawing the 2 patients anew 2,000 times."
     )
     assert "may be too narrow" in Groups(np.arange(3), "twin clusters").sentence()
+    assert [resamples_for(n) for n in (0, 1500, 60_000, 120_000, 400_000)] == [2000, 2000, 2000, 1000, 500]
 
 
 def test_delong_without_clusters_agrees_with_its_definition() -> None:
