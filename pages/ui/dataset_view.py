@@ -131,6 +131,7 @@ def _missing(path: str) -> None:
         hide_index=True,
         key="missing",
         column_config={
+            "What": st.column_config.TextColumn(width=120),
             "Share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
             "Images without": st.column_config.NumberColumn(format="localized"),
         },

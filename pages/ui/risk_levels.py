@@ -29,7 +29,17 @@ def risk_panel(path: str) -> None:
             ],
         }
     )
-    st.dataframe(table, hide_index=True, key="risk_table")
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="risk_table",
+        # The level is what the table is for: it must not be cut where the diagnoses are long.
+        column_config={
+            "Class": st.column_config.TextColumn(width=70),
+            "Images": st.column_config.NumberColumn(width=65),
+            "Risk level": st.column_config.TextColumn(width=150),
+        },
+    )
     st.caption(
         "A run is judged by how well it tells malignant or premalignant lesions from benign ones; these levels say which "
         "classes count as which."
