@@ -26,6 +26,12 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     try:
         model = keras.saving.load_model(request["model"], compile=False, safe_mode=True)
     except (ValueError, OSError, TypeError) as error:
+        # Keras' own word for what safe mode refuses; it names no type of its own.
+        if "Lambda" in str(error):
+            raise BundleError(
+                "The bundle's model.keras holds code of its own (a Lambda layer), which is never run here; use a bundle "
+                "without one."
+            ) from error
         raise BundleError("The bundle's model.keras cannot be loaded; publish the bundle again.") from error
     with np.load(folder / "in.npz", allow_pickle=False) as arrays:
         image = arrays["image"].astype(np.float32)

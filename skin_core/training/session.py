@@ -97,10 +97,17 @@ class Session:
         self._report(prepared, loop)
 
     def _decoded(self, prepared: Prepared) -> tuple[Prepared, Pixels]:
-        from skin_core.data.cache import open_pixels
+        from skin_core.data.cache import PixelStream, open_pixels
 
         size, crop = self.config.image_size, self.config.crop
         cache = open_pixels(prepared.manifest, size=size, crop=crop, progress=self._told)
+        if isinstance(cache.pixels, PixelStream):
+            note = (
+                "There is no room to keep the decoded images, so they are decoded anew in each epoch, which is slower; "
+                "free some space or raise LESIONLAB_CACHE_GB."
+            )
+            log.warning(note)
+            prepared = replace(prepared, notes=(*prepared.notes, note))
         if not cache.failed:
             return prepared, cache.pixels
         unusable = prepared.manifest.frame["image_id"].isin(set(cache.failed)).to_numpy()
