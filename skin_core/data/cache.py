@@ -28,7 +28,9 @@ DEFAULT_LIMIT_GB = 20.0
 # What must stay free on the disk for everything else.
 _SPARE_BYTES = 1 << 30
 # Images between two records of how far the decoding is: what a kill costs at most.
-_CHUNK = 512
+_CHUNK = 2048
+# Images a thread takes at a time: handing over one by one costs a tenth of the decoding.
+_HANDFUL = 8
 _TODO, _DONE, _FAILED = 0, 1, 2
 
 
@@ -243,11 +245,9 @@ def _decode_all(manifest: Manifest, size: int, crop: CropPolicy, folder: Path, p
         os.posix_fallocate(handle, 0, max(1, n * stride))
         todo = np.flatnonzero(state == _TODO)
         with ThreadPoolExecutor(_workers(), thread_name_prefix="decode") as threads:
-            results = tracked(_decoded(decoder, todo, threads), "Decoding images", len(todo), progress)
-            for number, (row, image_id, pixels, sentence) in enumerate(results, start=1):
-                if sentence is None:
-                    os.pwrite(handle, pixels.tobytes(), row * stride)
-                else:
+            results = tracked(_written(decoder, todo, threads, handle), "Decoding images", len(todo), progress)
+            for number, (row, image_id, sentence) in enumerate(results, start=1):
+                if sentence is not None:
                     failed[image_id] = sentence
                 state[row] = _DONE if sentence is None else _FAILED
                 if number % _CHUNK == 0:
@@ -260,10 +260,23 @@ def _decode_all(manifest: Manifest, size: int, crop: CropPolicy, folder: Path, p
     os.replace(partial, folder)
 
 
-def _decoded(decoder: _Decoder, rows: np.ndarray, threads: ThreadPoolExecutor) -> Iterator[tuple]:
-    # By the chunk, so that half a million finished pictures do not queue up in memory.
-    for start in range(0, len(rows), _CHUNK):
-        yield from threads.map(decoder.pixels, rows[start : start + _CHUNK])
+def _written(
+    decoder: _Decoder, rows: np.ndarray, threads: ThreadPoolExecutor, handle: int
+) -> Iterator[tuple[int, str, str | None]]:
+    """Row, image_id and what went wrong, of each picture whose pixels are in the file."""
+
+    def write(some: np.ndarray) -> list[tuple[int, str, str | None]]:
+        told = []
+        for row, image_id, pixels, sentence in map(decoder.pixels, some):
+            if pixels is not None:
+                # By the thread that decoded them, without a copy: the pixels never wait in memory.
+                os.pwrite(handle, pixels.data, row * pixels.nbytes)
+            told.append((row, image_id, sentence))
+        return told
+
+    handfuls = [rows[start : start + _HANDFUL] for start in range(0, len(rows), _HANDFUL)]
+    for told in threads.map(write, handfuls):
+        yield from told
 
 
 def _resumed(path: Path, n: int) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from skin_core.errors import UnusableImageError
-from skin_core.imaging.geometry import CropPolicy, fit, map_to_original
+from skin_core.imaging.geometry import CropPolicy, fit, fitted, map_to_original
 
 __all__ = ["MAX_PIXELS", "PREPROCESSING_VERSION", "CropPolicy", "decode", "fit", "map_to_original", "to_input"]
 
@@ -122,7 +122,7 @@ def to_input(data: bytes, size: int, crop: CropPolicy, *, name: str = "The file"
     Raises:
         UnusableImageError: as `decode`.
     """
-    return fit(decode(data, name=name), size, crop)
+    return fitted(decoded(data, name=name), size, crop)
 
 
 def _check_size(picture: Image.Image, name: str) -> None:

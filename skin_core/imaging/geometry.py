@@ -28,13 +28,21 @@ def fit(pixels: np.ndarray, size: int, crop: CropPolicy) -> np.ndarray:
     Raises:
         ValueError: for an unknown policy, a size below 1, or pixels of another shape or type.
     """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"pixels must be uint8 (H, W, 3); got {pixels.dtype} {pixels.shape}")
+    return fitted(Image.fromarray(pixels), size, crop)
+
+
+def fitted(picture: Image.Image, size: int, crop: CropPolicy) -> np.ndarray:
+    """As `fit`, of a picture as Pillow holds it, in mode RGB: two copies of the pixels less.
+
+    Raises:
+        ValueError: for an unknown policy or a size below 1.
+    """
     _check(crop)
     if size < 1:
         raise ValueError(f"size must be at least 1; got {size}")
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"pixels must be uint8 (H, W, 3); got {pixels.dtype} {pixels.shape}")
-    height, width = pixels.shape[:2]
-    picture = Image.fromarray(pixels)
+    width, height = picture.size
     if crop == "crop":
         side = min(height, width)
         left, top = (width - side) // 2, (height - side) // 2
