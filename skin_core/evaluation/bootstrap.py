@@ -21,6 +21,8 @@ _ENDS = (0.025, 0.975)
 _CELLS = 250_000
 # Where more resamples than this leave a figure undefined (with one positive lesion, a third), its spread is not known.
 _MOST_UNDEFINED = 0.2
+# Values that differ by less differ by rounding.
+_HAIR = 1e-9
 
 Figures = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -87,8 +89,8 @@ def with_intervals(
     found = {}
     for name, value in plain.items():
         low, high = interval(np.concatenate(drawn[name]) if drawn[name] else np.zeros(0), float(value[0]))
-        if shares is not None and name in shares and value[0] in (0, 1):
-            low, high = _exact(float(value[0]), Groups(np.asarray(groups)[shares[name]]).count)
+        if shares is not None and name in shares and min(abs(value[0]), abs(1 - value[0])) < _HAIR:
+            low, high = _exact(round(float(value[0])), Groups(np.asarray(groups)[shares[name]]).count)
         found[name] = {"value": float(value[0]), "low": low, "high": high}
     return found
 
@@ -123,12 +125,12 @@ def interval(values: np.ndarray, value: float) -> tuple[float, float]:
     if np.isnan(value) or len(defined) < max(2, (1 - _MOST_UNDEFINED) * len(values)):
         return float("nan"), float("nan")
     low, high = np.quantile(defined, _ENDS)
-    if defined.min() == defined.max():
+    if np.ptp(defined) < _HAIR:
         return float("nan"), float("nan")
     return float(min(low, value)), float(max(high, value))
 
 
-def _exact(value: float, n: int) -> tuple[float, float]:
+def _exact(value: int, n: int) -> tuple[float, float]:
     """Clopper and Pearson's interval of 0 of n or n of n."""
     edge = _ENDS[0] ** (1 / max(n, 1))
     return (edge, 1.0) if value == 1 else (0.0, 1 - edge)

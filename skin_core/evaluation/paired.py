@@ -62,7 +62,7 @@ def paired_differences(
 
 def _judged(values: np.ndarray, difference: float) -> tuple[float, float, float]:
     defined = values[~np.isnan(values)]
-    if difference == 0 and len(defined) and not defined.any():
+    if abs(difference) < 1e-12 and len(defined) and np.abs(defined).max() < 1e-12:
         # Twice the same model: every resample says so.
         return 0.0, 0.0, 1.0
     low, high = interval(values, difference)

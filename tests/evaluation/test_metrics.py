@@ -182,3 +182,15 @@ def test_the_rank_within_a_patient_needs_patients() -> None:
     assert "malignancy_top_15_sensitivity" not in scored.figures(np.ones((1, 40)))
     of_patients = replace(scored, groups=np.repeat(["a", "b"], 20), group_word="patients")
     assert 0 < of_patients.figures(np.ones((1, 40)))["malignancy_top_15_sensitivity"][0] <= 1
+
+
+def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
+    labels = np.repeat([0, 3], [30, 12])
+    probabilities = np.where(np.eye(4)[labels] > 0, 0.85, 0.05)
+    found = replace(_scored(labels, probabilities), groups=np.arange(42) // 2).metrics(resamples=100)
+    # Six lesions of six, and fifteen of fifteen.
+    assert found["malignancy_sensitivity"]["low"] == pytest.approx(0.025 ** (1 / 6))
+    assert found["melanoma_sensitivity_at_90_specificity"]["low"] == pytest.approx(0.025 ** (1 / 6))
+    assert found["malignancy_specificity_at_95_sensitivity"]["low"] == pytest.approx(0.025 ** (1 / 15))
+    assert found["malignancy_auc"]["value"] == 1 and np.isnan(found["malignancy_auc"]["low"])
+    assert np.isnan(found["malignancy_calibration_slope"]["value"])

@@ -91,3 +91,9 @@ def test_the_starter_screens_as_it_did() -> None:
     ).logits
     columns = [bundle.info.class_names.index(name) for name in ("akiec", "bcc", "mel")]
     assert bundle.malignancy(logits) == pytest.approx(bundle.calibrated(logits)[:, columns].sum(axis=1), abs=1e-12)
+
+
+def test_a_field_of_a_later_version_is_passed_over() -> None:
+    own = RiskCalibration("logistic", slope=0.5, prevalence=0.2, n=50, n_positive=10)
+    text = _info(risk_calibration=own).model_dump_json().replace('"slope":0.5', '"slope":0.5,"later":[1]')
+    assert BundleInfo.parse(text, name="x").risk_calibration == own
