@@ -6,7 +6,7 @@ fairlearn's ``MetricFrame``, a gap is the largest less the smallest; a level too
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ NOT_KNOWN = "not known"
 FEWEST = 10
 FIGURES = ("auc", "sensitivity", "specificity")
 _AGES = ((30, "under 30"), (50, "30 to 49"), (70, "50 to 69"), (np.inf, "70 and over"))
+AGE_BANDS = tuple(name for _, name in _AGES)
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def subgroup_figures(
     groups: np.ndarray,
     attributes: Mapping[str, np.ndarray],
     *,
+    order: Sequence[str] = AGE_BANDS,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[list[Level], Gap | None]:
@@ -87,14 +89,17 @@ def subgroup_figures(
     Args:
         positive: bool (N,). risk: float (N,). threshold: of the decision, or None. groups: (N,), lesion or patient.
         attributes: name → object (N,), the level of each image as text; None where it is not known.
+        order: levels that have an order of their own, in it; all others are sorted by name.
 
     Returns:
-        Levels in the attributes' order and, in each, by name with "not known" last; the gap is None where no attribute
+        Levels in the attributes' order, in each "not known" last; the gap is None where no attribute
         has two levels that are large enough. Levels that are not known take no part in it.
     """
     levels, chances = [], []
     for attribute, values in attributes.items():
-        named = {name: values == name for name in sorted({value for value in values if value is not None})}
+        places = {name: place for place, name in enumerate(order)}
+        names = sorted({value for value in values if value is not None}, key=lambda name: (places.get(name, -1), name))
+        named = {name: values == name for name in names}
         named[NOT_KNOWN] = np.array([value is None for value in values], dtype=bool)
         large = {}
         for name, inside in named.items():
@@ -116,7 +121,7 @@ def subgroup_figures(
     values = np.concatenate(drawn)
     low, high = interval(values, difference)
     defined = values[~np.isnan(values)]
-    p = float("nan") if np.isnan(low) else min(1.0, 2 * (1 + (defined <= 0).sum()) / (len(defined) + 1))
+    p = float("nan") if np.isnan(low) else float(min(1.0, 2 * (1 + (defined <= 0).sum()) / (len(defined) + 1)))
     return levels, Gap(attribute, figure, best, worst, difference, low, high, p, len(chances))
 
 

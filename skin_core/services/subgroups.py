@@ -10,7 +10,8 @@ import numpy as np
 from skin_core.errors import RunError, SkinCoreError
 from skin_core.evaluation.bootstrap import RESAMPLES, Groups
 from skin_core.evaluation.scored import UNKNOWN
-from skin_core.evaluation.subgroups import FEWEST, age_bands, subgroup_figures
+from skin_core.evaluation.subgroups import AGE_BANDS, FEWEST, age_bands, subgroup_figures
+from skin_core.imaging.skin_tone import BANDS, estimated_skin_tone
 from skin_core.progress import ProgressCallback, ignore_progress, tracked
 from skin_core.screening.predictions import load_predictions
 from skin_core.training.folder import RunFolder
@@ -66,6 +67,7 @@ def subgroups_of_run(
         scored.threshold,
         scored.groups[known],
         attributes,
+        order=(*AGE_BANDS, *(name for name, _ in BANDS)),
         resamples=resamples,
         seed=seed,
     )
@@ -89,7 +91,6 @@ def _texts(column) -> np.ndarray:
 def _tones(root, locations: list[str], progress: ProgressCallback) -> np.ndarray:
     from skin_core.data.images import ImageReader
     from skin_core.imaging.decode import decode
-    from skin_core.imaging.skin_tone import estimated_skin_tone
 
     reader, found = ImageReader(root), []
     for location in tracked(locations, "Estimating skin tones", len(locations), progress):

@@ -61,6 +61,14 @@ def test_without_a_threshold_there_is_the_auc_alone() -> None:
     assert set(levels[0].figures) == {"auc", "prevalence"} and gap.figure == "auc"
 
 
+def test_ages_stand_in_their_order() -> None:
+    ages = age_bands(np.tile([80.0, 20, 40, 60, np.nan], 40))
+    levels, _ = subgroup_figures(
+        np.arange(200) % 2 > 0, np.full(200, 0.5), None, np.arange(200), {"age": ages}, resamples=5
+    )
+    assert [level.name for level in levels] == ["under 30", "30 to 49", "50 to 69", "70 and over", NOT_KNOWN]
+
+
 def test_age_bands() -> None:
     found = age_bands(np.array([5, 30, 49.9, 50, 85, np.nan]))
     assert found.tolist() == ["under 30", "30 to 49", "30 to 49", "50 to 69", "70 and over", None]
