@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skin_core.errors import WorkspaceError
-from skin_core.paths import atomic_path, workspace_error, write_text
+from skin_core.paths import atomic_path, machine_error, workspace_error, write_text
 
 
 def test_a_file_is_replaced_and_a_failed_block_leaves_the_old_one(tmp_path: Path) -> None:
@@ -50,3 +50,13 @@ def test_the_advice_fits_the_place(workspace: Path, tmp_path: Path) -> None:
     assert "choose another place" in str(workspace_error(denied, tmp_path / "elsewhere.csv"))
     assert "move the workspace" in str(workspace_error(full, workspace))
     assert "choose another place" in str(workspace_error(full, tmp_path / "elsewhere.csv"))
+
+
+def test_what_the_machine_refuses_is_a_sentence_and_a_defect_is_not() -> None:
+    denied = machine_error(PermissionError(errno.EACCES, "Permission denied", "/closed/x.csv"))
+    assert str(denied) == (
+        "/closed/x.csv cannot be read or written (Permission denied); give this user permission to it, or name another "
+        "place."
+    )
+    assert "No space is left to write" in str(machine_error(OSError(errno.ENOSPC, "No space left on device")))
+    assert machine_error(FileNotFoundError(errno.ENOENT, "No such file or directory", "x")) is None

@@ -108,10 +108,10 @@ def _charts(found: list[RunView]) -> None:
         Curve(name, runs.epoch_history(run.run_id), run.best_epoch, run.epochs)
         for name, run in zip(names, found, strict=True)
     ]
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(horizontal=True, vertical_alignment="center"):
+    # Above both charts: in half the page's width the last choice was cut off.
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Loss**", width="content")
-    with right:
+        st.space("stretch")
         score = st.segmented_control(
             "Figure",
             list(SCORE_WORDS),
@@ -121,6 +121,7 @@ def _charts(found: list[RunView]) -> None:
             label_visibility="collapsed",
             required=True,
         )
+    left, right = st.columns(2, gap="medium")
     with left:
         show_live(score_chart(curves, "loss"), "loss", "Loss over epochs, train and validation")
     with right:
