@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from skin_core.cli.terminal import JsonOption, domain_errors, figure, print_json, progress_bar
 from skin_core.errors import RunError
 
+EngineOption = Annotated[
+    Literal["float32", "float16", "dynamic", "int8"],
+    typer.Option(help="Size of the engine: 32 or 16 bits, 8 bits stored (dynamic), or 8 bits stored and computed."),
+]
+PruneOption = Annotated[float, typer.Option(help="Share of each convolution's weights to set to zero (0.5).")]
+CompactOption = Annotated[bool, typer.Option("--compact", hidden=True, help="As --engine float16.")]
 RunArgument = Annotated[str, typer.Argument(help="Run id, as `runs` lists it.")]
 
 
@@ -77,32 +83,41 @@ def runs(as_json: JsonOption = False) -> None:
 
 def evaluate(
     run: RunArgument,
-    compact: Annotated[bool, typer.Option("--compact", help="Judge what `publish --compact` would publish.")] = False,
+    engine: EngineOption = "float32",
+    prune: PruneOption = 0.0,
+    compact: CompactOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a run on its locked test split. This is recorded; do it once, when all choices are made."""
     from skin_core.services.publishing import evaluate_run
 
     with domain_errors(), progress_bar() as report:
-        print_evaluation(evaluate_run(run, progress=report, compact=compact), as_json)
+        found = evaluate_run(run, progress=report, engine="float16" if compact else engine, prune=prune)
+        print_evaluation(found, as_json)
 
 
 def publish(
     run: RunArgument,
     name: Annotated[str, typer.Option(help="Name of the bundle: lower-case letters, digits, - and _.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle of that name.")] = False,
-    compact: Annotated[bool, typer.Option("--compact", help="Round the weights to 16 bits: half the size.")] = False,
+    engine: EngineOption = "float32",
+    prune: PruneOption = 0.0,
+    compact: CompactOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Publish a run as a bundle that screening can load."""
+    from skin_core.screening.card import engine_sentences
     from skin_core.services.publishing import publish_run
 
     with domain_errors(), progress_bar() as report:
-        bundle = publish_run(run, name, progress=report, overwrite=overwrite, compact=compact)
+        kind = "float16" if compact else engine
+        bundle = publish_run(run, name, progress=report, overwrite=overwrite, engine=kind, prune=prune)
         if as_json:
-            print_json({"name": bundle.name, "path": str(bundle.path)})
+            print_json({"name": bundle.name, "path": str(bundle.path), "engine": bundle.engine.model_dump()})
         else:
             typer.echo(f"Published as {bundle.name} in {bundle.path}.")
+            for sentence in engine_sentences(bundle.engine):
+                typer.echo(sentence)
 
 
 def _summary(run) -> dict:
@@ -126,6 +141,8 @@ def print_evaluation(result: dict, as_json: bool) -> None:
         print_json(result)
         return
     typer.echo(f"{result['n']} images")
+    if "intervals" in result:
+        typer.echo(result["intervals"])
     for name, entry in result["metrics"].items():
         typer.echo(f"  {name.replace('_', ' ')}: {figure(entry)}")
     for note in result.get("notes", []):

@@ -25,6 +25,10 @@ import tensorflow as tf
 
 from skin_core.errors import BundleError
 
+# Parts of names: of the last large layer, and of every operation after it, which an int8 graph keeps in float32. An
+# operation that the converter makes of both is the large layer's.
+ENTRY, SCOPE = "explained_entry", "explained_head"
+
 
 class Explained(NamedTuple):
     """What a head gives for one picture with C classes; n is 1 for a sigmoid head, else C.
@@ -75,7 +79,13 @@ class Head:
             maps: float32 (1, h, w, c).
             tabular: float32 (1, F), or None.
         """
-        logits, gradient = self._jacobian(self._entry(maps), tabular)
+        with tf.name_scope(ENTRY):
+            entry = self._entry(maps)
+        with tf.name_scope(SCOPE):
+            return self._explained(maps, entry, tabular)
+
+    def _explained(self, maps: tf.Tensor, entry: tf.Tensor, tabular: tf.Tensor | None) -> Explained:
+        logits, gradient = self._jacobian(entry, tabular)
         if self._pooled:
             weights = self._of_classes(gradient / (self._h * self._w))
             gradcam, plus = self._weighted(maps, weights, tf.nn.relu(weights))
@@ -105,13 +115,17 @@ class Head:
     def _jacobian(self, entry: tf.Tensor, tabular: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits (1, n), and their derivatives by ``entry`` (1, ...) as (n, ...)."""
         # One copy for each logit: one pass through the network and one back give all derivatives.
-        copies = tf.repeat(entry, self.n_logits, axis=0)
-        others = [] if tabular is None else [tf.repeat(tabular, self.n_logits, axis=0)]
+        copies = self._copies(entry)
+        others = [] if tabular is None else [self._copies(tabular)]
         with tf.GradientTape() as tape:
             tape.watch(copies)
             scores = self.network([self._activation(copies), *others], training=False)
             own = tf.reduce_sum(scores * tf.eye(self.n_logits))
         return scores[:1], tape.gradient(own, copies)
+
+    def _copies(self, row: tf.Tensor) -> tf.Tensor:
+        # tf.repeat would begin with a reshape, which the converter makes one with the layer before.
+        return tf.tile(row, [self.n_logits, *[1] * (len(row.shape) - 1)])
 
     def _of_classes(self, by_logit: tf.Tensor) -> tf.Tensor:
         # What speaks for the first class of a sigmoid head is what speaks against the second.
@@ -129,7 +143,9 @@ class Head:
         """relu(Σ_k w_k A_k) as (1, C, h, w) for each set of weights (C, c), in one product."""
         found = tf.nn.relu(tf.matmul(tf.reshape(maps, (-1, self._c)), tf.concat(weights, axis=0), transpose_b=True))
         found = tf.reshape(tf.transpose(found), (1, -1, self._h, self._w))
-        return tf.split(found, len(weights), axis=1)
+        n = found.shape[1] // len(weights)
+        # Slices and no split: the converter would store what it splits as int8, whatever is asked for.
+        return [found[:, number * n : (number + 1) * n] for number in range(len(weights))]
 
 
 def traceable(network: keras.Model) -> keras.Model:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from skin_core.screening.record import BundleInfo, Evaluation, Figure
+from skin_core.screening.record import BundleInfo, EngineLoss, EngineRecord, Evaluation, Figure
+from skin_core.screening.variant import Variant
 
 _SHOWN = {
     "malignancy_auc": "AUC, malignant or premalignant against benign",
@@ -38,8 +39,32 @@ def _origin(info: BundleInfo) -> str:
         f"- Columns beside the picture: {', '.join(info.features) or 'none'}",
         f"- Run {info.run_id}, published {info.created} by {info.program}; data fingerprint {info.data.fingerprint}",
         f"- LiteRT against Keras on real pictures: {info.parity.get('probabilities', float('nan')):.1e} in probability, {info.parity.get('maps', float('nan')):.1e} in the maps; weights {info.precision}",
+        *(f"- {sentence}" for sentence in engine_sentences(info.engine)),
     ]
     return "## What it is\n\n" + "\n".join(lines)
+
+
+_LOSSES = {"balanced_accuracy": "balanced accuracy", "malignancy_auc": "AUC, malignant or premalignant"}
+
+
+def engine_sentences(record: EngineRecord | None) -> list[str]:
+    """The engine's size and what it costs, for a card and a terminal."""
+    if record is None:
+        return []
+    size = f"Engine: {Variant(record.kind, record.pruned).words}, {record.size / 1e6:.1f} MB"
+    if not record.full_size:
+        return [f"{size}."]
+    allowed = ", ".join(f"{value:g} in {name}" for name, value in record.tolerance.items())
+    sentences = [f"{size} in place of {record.full_size / 1e6:.1f} MB; differences to Keras let through: {allowed}."]
+    losses = [_loss(title, record.loss[name]) for name, title in _LOSSES.items() if name in record.loss]
+    return [*sentences, f"Lost on validation against float32 (95 % interval of the difference): {'; '.join(losses)}."]
+
+
+def _loss(title: str, found: EngineLoss) -> str:
+    if found.loss is None:
+        return f"{title} undefined"
+    span = "" if found.low is None or found.high is None else f" ({found.low:.3f} to {found.high:.3f})"
+    return f"{title} {found.loss:.3f}{span} of {found.full:.3f}"
 
 
 def _classes(info: BundleInfo) -> str:

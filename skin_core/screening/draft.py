@@ -26,11 +26,13 @@ from skin_core.progress import Progress, ProgressCallback
 from skin_core.screening import child
 from skin_core.screening.engine import Engine
 from skin_core.screening.gate import Gate
+from skin_core.screening.loss import engine_losses
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
-from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
+from skin_core.screening.record import BundleInfo, Calibration, EngineRecord, Evaluation, Figure, OperatingPoint
 from skin_core.screening.risk import endpoint_columns, risk_of
 from skin_core.screening.truth import group_word, scored
+from skin_core.screening.variant import TOLERANCE, Variant
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import Prepared, load_prepared
 
@@ -39,10 +41,13 @@ if TYPE_CHECKING:
 
     from skin_core.data.cache import PixelCache
 
-VERSION = 2
+VERSION = 3
 PARITY_SAMPLES = 8
 # The gate's means and covariances are known well enough from this many; a large network takes a second a picture.
 GATE_IMAGES = 1500
+# Training pictures that an int8 engine takes its ranges from, and a pruned one its statistics.
+EXAMPLES = 200
+AS_TRAINED = Variant()
 
 
 @dataclass(frozen=True)
@@ -64,24 +69,24 @@ class Draft:
         return Engine((self.path / "screen.tflite").read_bytes())
 
 
-def draft(folder: RunFolder, progress: ProgressCallback, *, compact: bool = False) -> Draft:
+def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_TRAINED) -> Draft:
     """The draft of a run's best model, made at the first call.
 
     Args:
         folder: of a run that has a best model.
         progress: told what is done.
-        compact: round the weights to float16, for smaller files; see `screening.compact`.
+        variant: the engine's size.
 
     Raises:
         BundleError: if the model cannot be exported, or LiteRT differs from Keras.
     """
-    key = _key(folder, compact)
+    key = _key(folder, variant)
     path = folder.path / "export" / key
     if not (path / "draft.json").is_file():
         path.parent.mkdir(exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
         try:
-            _make(folder, making, progress, compact)
+            _make(folder, making, progress, variant)
             shutil.rmtree(path, ignore_errors=True)
             os.rename(making, path)
         except OSError as error:
@@ -122,7 +127,7 @@ def as_evaluation(split: str, n: int, metrics: dict[str, dict[str, float]], inte
     return Evaluation(split=split, n=n, metrics=figures, intervals=intervals)
 
 
-def _make(folder: RunFolder, out: Path, progress: ProgressCallback, compact: bool) -> None:
+def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Variant) -> None:
     from skin_core.data.cache import open_pixels
 
     config = folder.read_config()
@@ -136,7 +141,7 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, compact: boo
     training = training[np.sort(chosen)]
 
     progress(Progress("Exporting to LiteRT and comparing with Keras", 0, 0))
-    exported = _export(folder, out, cache, validation, prepared.tabular, compact)
+    exported = _export(folder, out, cache, {"validation": validation, "train": training}, prepared.tabular, variant)
     engine = Engine((out / "screen.tflite").read_bytes())
     on_validation = outputs_of(
         engine, cache.pixels, validation, prepared.tabular, what="Calibrating on validation", progress=progress
@@ -148,10 +153,33 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, compact: boo
     (out / "gate.npz").write_bytes(gate.to_bytes())
 
     progress(Progress("Figures with intervals", 0, 0))
-    info = describe(folder, config, prepared).model_copy(
-        update={"parity": exported["parity"], "precision": exported["precision"]}
+    record = EngineRecord(
+        kind=exported["engine"],
+        pruned=variant.prune,
+        size=(out / "screen.tflite").stat().st_size,
+        tolerance=TOLERANCE[exported["engine"]],
     )
-    info = _fitted(info, config, prepared, groups_of(folder, prepared)[validation], validation, on_validation)
+    described = describe(folder, config, prepared)
+    groups = groups_of(folder, prepared)[validation]
+    info = described.model_copy(update={"parity": exported["parity"], "precision": record.kind, "engine": record})
+    info = _fitted(info, config, prepared, groups, validation, on_validation)
+    full = out / "full.tflite"
+    if full.exists():
+        what = "Comparing with the engine as trained"
+        by_full = outputs_of(
+            Engine(full.read_bytes()), cache.pixels, validation, prepared.tabular, what=what, progress=progress
+        )
+        frame = prepared.manifest.frame.iloc[validation]
+        as_trained = _fitted(described, config, prepared, groups, validation, by_full)
+        loss = engine_losses(
+            scored(as_trained, frame, groups, by_full.logits),
+            scored(info, frame, groups, on_validation.logits),
+            groups,
+            seed=config.seed,
+        )
+        record = record.model_copy(update={"full_size": full.stat().st_size, "loss": loss})
+        info = info.model_copy(update={"engine": record})
+        full.unlink()
     write_text(out / "draft.json", info.model_dump_json(indent=1))
 
 
@@ -159,21 +187,28 @@ def _export(
     folder: RunFolder,
     out: Path,
     cache: PixelCache,
-    validation: np.ndarray,
+    rows: dict[str, np.ndarray],
     tabular: np.ndarray | None,
-    compact: bool,
+    variant: Variant,
 ) -> dict:
+    validation, training = rows["validation"], rows["train"]
     places = np.unique(np.linspace(0, len(validation) - 1, PARITY_SAMPLES).round().astype(int))
-    rows = validation[places]
-    samples = {"images": np.asarray(cache.pixels[rows])}
-    if tabular is not None:
-        samples["tabular"] = tabular[rows]
+    chosen = {"": validation[places]}
+    if variant.engine == "int8" or variant.prune:
+        # What an engine is fitted to is training pictures only.
+        chosen["examples"] = training[:: max(1, len(training) // EXAMPLES)][:EXAMPLES]
+    samples = {}
+    for prefix, some in chosen.items():
+        samples[prefix or "images"] = np.asarray(cache.pixels[some])
+        if tabular is not None:
+            samples[f"{prefix}_tabular".lstrip("_")] = tabular[some]
     np.savez(out / "samples.npz", **samples)
     request = {
         "model": str(folder.model),
         "samples": str(out / "samples.npz"),
         "out": str(out),
-        "compact": compact,
+        "engine": variant.engine,
+        "prune": variant.prune,
     }
     answer = child.call("skin_core.screening.export_worker", request)
     (out / "samples.npz").unlink()
@@ -215,10 +250,10 @@ def _with_risk(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits
     return info.model_copy(update={"operating_point": first, "further_points": found})
 
 
-def _key(folder: RunFolder, compact: bool) -> str:
+def _key(folder: RunFolder, variant: Variant) -> str:
     try:
         with open(folder.model, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except FileNotFoundError:
         raise BundleError(f"Run {folder.run_id} has no best model yet; let it finish an epoch.") from None
-    return f"{digest}-v{VERSION}{'-compact' if compact else ''}"
+    return "-".join(part for part in (digest, f"v{VERSION}", variant.key) if part)

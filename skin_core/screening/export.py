@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -20,19 +22,24 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from skin_core.errors import BundleError
 from skin_core.models.split import twin
-from skin_core.screening.attribution import Head
+from skin_core.screening.attribution import ENTRY, SCOPE, Head
 from skin_core.screening.engine import SIGNATURE, Engine
 
-PARITY_TOLERANCE = 1e-3
+Examples = Mapping[str, np.ndarray]
 
 
-def export(model: keras.Model, *, half: bool = False, maps: bool = True) -> bytes:
+def export(
+    model: keras.Model, *, engine: str = "float32", examples: Examples | None = None, maps: bool = True
+) -> bytes:
     """Exports a model of a family as one LiteRT graph with a batch of one.
 
     Args:
         model: a flat functional graph with the names that `models.family` lists.
-        half: store constants as float16 (they are computed with as float32); for weights that `compact.make_compact`
-            has rounded.
+        engine: how the constants are stored and computed with, one of `variant.ENGINES`. "float16" stores them so and
+            computes in float32: for weights that `compact.make_compact` has rounded. "dynamic" stores the large ones as
+            int8 and rounds what comes in as it comes; "int8" computes the network in int8, its ranges taken from
+            ``examples``, and only what explains it in float32.
+        examples: for "int8", ``image`` (N, S, S, 3) and for a network with columns ``tabular`` (N, F).
         maps: without them the graph is the plain forward pass, which a bench compares with.
 
     Returns:
@@ -75,18 +82,60 @@ def export(model: keras.Model, *, half: bool = False, maps: bool = True) -> byte
     folder = Path(tempfile.mkdtemp(prefix="lesionlab-export-"))
     try:
         archive.write_out(str(folder), verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[SIGNATURE])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if half:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = [tf.float16]
-        return converter.convert()
+        return _converted(folder, engine, examples)
     except ConverterError as error:
         raise BundleError(
             "The model has an operation that LiteRT lacks; use layers as the families do after 'spatial'."
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _converted(saved: Path, engine: str, examples: Examples | None) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved), signature_keys=[SIGNATURE])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if engine == "int8":
+        if not examples:
+            raise ValueError("an int8 graph needs examples to take its ranges from")
+        names = _head_names(converter.convert())
+        return _quantized(saved, names, examples)
+    if engine != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if engine == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()
+
+
+def _quantized(saved: Path, in_float: list[str], examples: Examples) -> bytes:
+    def feed() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        for index in range(len(examples["image"])):
+            yield SIGNATURE, {name: rows[index : index + 1].astype(np.float32) for name, rows in examples.items()}
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved), signature_keys=[SIGNATURE])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = feed
+    # The one public way to keep single operations in float32: logits of 256 levels would make steps in every risk.
+    with warnings.catch_warnings():
+        # TensorFlow's own tool still uses TensorFlow's own interpreter, which warns that it will go.
+        warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated")
+        selective = tf.lite.experimental.QuantizationDebugger(
+            converter=converter,
+            debug_dataset=feed,
+            debug_options=tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=in_float),
+        )
+    return selective.get_nondebug_quantized_model()
+
+
+def _head_names(graph: bytes) -> list[str]:
+    """Names of what is computed after the large layers, and of the outputs but ``spatial``."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=graph)
+    outputs = interpreter.get_signature_runner(SIGNATURE).get_output_details()
+    ends = {details["name"] for name, details in outputs.items() if name != "spatial"}
+    names = [tensor["name"] for tensor in interpreter.get_tensor_details()]
+    return [name for name in names if name in ends or (SCOPE in name and ENTRY not in name)]
 
 
 def reference(model: keras.Model, image: np.ndarray, tabular: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

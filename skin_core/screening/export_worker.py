@@ -15,10 +15,12 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         request: ``model`` (a ``.keras`` file), ``samples`` (an ``.npz`` with ``images`` uint8 (N, S, S, 3) and maybe
-            ``tabular``), ``out`` (a folder for ``screen.tflite`` and ``model.keras``), ``compact`` (round the weights, see `compact`).
+            ``tabular``; training pictures ``examples`` and maybe ``examples_tabular`` where the variant asks for
+            them), ``out`` (a folder for ``screen.tflite``, ``model.keras`` and, beside a smaller engine,
+            ``full.tflite``: float32, unpruned), ``engine``, ``prune``: see `variant.Variant`.
 
     Returns:
-        ``parity``: see `export.parity`; ``precision``: of the constants in ``screen.tflite``.
+        ``parity``: see `export.parity`; ``engine``: what became of it, since not every network can be float16.
     """
     import keras
     import numpy as np
@@ -26,38 +28,41 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     from skin_core.screening import export
     from skin_core.screening.compact import make_compact
     from skin_core.screening.engine import Engine
+    from skin_core.screening.prune import prune, restore_statistics
+    from skin_core.screening.variant import TOLERANCE, agrees
 
     try:
         model = keras.saving.load_model(request["model"], compile=False, safe_mode=True)
     except (ValueError, OSError, TypeError) as error:
         raise BundleError("The run's model.keras cannot be loaded; resume the run or train it again.") from error
-    if request["compact"]:
-        make_compact(model)
     with np.load(request["samples"], allow_pickle=False) as samples:
         images = samples["images"]
         tabular = samples["tabular"] if "tabular" in samples.files else None
-    precision = "float16" if request["compact"] else "float32"
-    graph = export.export(model, half=request["compact"])
+        named = {"image": "examples", "tabular": "examples_tabular"}
+        examples = {name: samples[key] for name, key in named.items() if key in samples.files}
+    out, engine = Path(request["out"]), request["engine"]
+    if engine != "float32" or request["prune"]:
+        (out / "full.tflite").write_bytes(export.export(model))
+    if request["prune"]:
+        prune(model, request["prune"])
+        restore_statistics(model, examples)
+    if engine == "float16":
+        make_compact(model)
+    graph = export.export(model, engine=engine, examples=examples)
     found = export.parity(model, Engine(graph), images, tabular)
-    if request["compact"] and not _agrees(found):
+    if engine == "float16" and not agrees(found, engine):
         # What the rounding could not prepare (a BatchNorm that follows no convolution) is stored in full.
-        precision = "float32"
+        engine = "float32"
         graph = export.export(model)
         found = export.parity(model, Engine(graph), images, tabular)
-    if not _agrees(found):
+    if not agrees(found, engine):
+        allowed = " and ".join(f"{value:g}" for value in TOLERANCE[engine].values())
         raise BundleError(
-            f"LiteRT and Keras differ by {found['probabilities']:.2g} in probability and {found['maps']:.2g} in the maps; expected at most {export.PARITY_TOLERANCE:g}: the bundle is not published."
+            f"LiteRT ({engine}) and Keras differ by {found['probabilities']:.2g} in probability and {found['maps']:.2g} in the maps; expected at most {allowed}: the bundle is not published."
         )
-    out = Path(request["out"])
     (out / "screen.tflite").write_bytes(graph)
     export.save_compressed(model, out / "model.keras")
-    return {"parity": found, "precision": precision}
-
-
-def _agrees(parity: dict[str, float]) -> bool:
-    from skin_core.screening.export import PARITY_TOLERANCE
-
-    return all(value <= PARITY_TOLERANCE for value in parity.values())
+    return {"parity": found, "engine": engine}
 
 
 if __name__ == "__main__":

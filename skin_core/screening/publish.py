@@ -17,9 +17,10 @@ from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import trust
 from skin_core.screening.bundle import check_name, read_info
 from skin_core.screening.card import model_card
-from skin_core.screening.draft import Draft, draft
+from skin_core.screening.draft import AS_TRAINED, Draft, draft
 from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import pack
+from skin_core.screening.variant import Variant
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 
@@ -31,7 +32,7 @@ def publish(
     name: str,
     *,
     overwrite: bool = False,
-    compact: bool = False,
+    variant: Variant = AS_TRAINED,
     progress: ProgressCallback = ignore_progress,
 ) -> BundleInfo:
     """Makes a bundle of a run and puts it on the allow-list.
@@ -40,7 +41,7 @@ def publish(
         run_id: a run with a finished epoch that is not at work.
         name: ``[a-z0-9_-]+``, not taken.
         overwrite: replaces a bundle of that name.
-        compact: rounds the weights to float16 for smaller files; see `screening.compact`.
+        variant: the engine's size.
         progress: told what is done.
 
     Raises:
@@ -56,7 +57,7 @@ def publish(
     if target.exists() and not overwrite:
         raise _taken(name)
     folder = RunFolder.of(run_id)
-    made = draft(folder, progress, compact=compact)
+    made = draft(folder, progress, variant)
     progress(Progress("Writing the bundle", 0, 0))
     info = made.info.model_copy(
         update={

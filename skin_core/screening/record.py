@@ -91,6 +91,39 @@ class Evaluation(_Frozen):
     intervals: str = "95 % intervals by drawing the lesions anew 1,000 times."
 
 
+class EngineLoss(_Frozen):
+    """What a smaller engine loses of one figure on validation; None where undefined.
+
+    Attributes:
+        full: the figure of the float32 engine of the unpruned model.
+        loss: that less the published engine's; ``low``, ``high``: 95 % interval of the difference.
+    """
+
+    full: float | None = None
+    loss: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class EngineRecord(_Frozen):
+    """In what size the engine was published; see `screening.variant`.
+
+    Attributes:
+        kind: "float32", "float16", "dynamic" or "int8".
+        pruned: share of each convolution's weights that was set to zero.
+        size: bytes of ``screen.tflite``; ``full_size``: of the float32 engine, 0 where that is the one published.
+        tolerance: of the comparison with Keras, in the units of ``parity``.
+        loss: on validation against the float32 engine, by figure; empty where that is the one published.
+    """
+
+    kind: str = "float32"
+    pruned: float = 0.0
+    size: int = 0
+    full_size: int = 0
+    tolerance: dict[str, float] = Field(default_factory=dict)
+    loss: dict[str, EngineLoss] = Field(default_factory=dict)
+
+
 class DataRecord(_Frozen):
     """What the bundle was trained on: no path, no picture.
 
@@ -131,7 +164,8 @@ class BundleInfo(_Frozen):
         unseen: diagnoses (titles) that the model has never seen.
         synthetic: trained on procedural pictures.
         untrained: its backbone started from random weights.
-        precision: of the constants in ``screen.tflite``, "float32" or "float16"; it computes in float32.
+        precision: of the constants in ``screen.tflite``: "float32", "float16", "dynamic" or "int8".
+        engine: its size and what that costs; None in bundles of older versions.
         parity: largest difference between LiteRT and Keras on real images ("probabilities", "maps").
         sites: values of site that the encoder knows, for a form.
         files: sha256 of each file.
@@ -163,6 +197,7 @@ class BundleInfo(_Frozen):
     synthetic: bool = False
     untrained: bool = False
     precision: str = "float32"
+    engine: EngineRecord | None = None
     parity: dict[str, float] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     path: Path = Field(Path(), exclude=True)

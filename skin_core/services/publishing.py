@@ -28,6 +28,7 @@ from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo
 from skin_core.screening.seen import unpack, with_hashed_groups
 from skin_core.screening.truth import group_word, map_classes, scored
+from skin_core.screening.variant import EngineKind, Variant
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import load_prepared
@@ -35,14 +36,16 @@ from skin_core.training.prepare import load_prepared
 Evaluated = dict[str, Any]
 
 
-def evaluate_run(run_id: str, progress: ProgressCallback = ignore_progress, *, compact: bool = False) -> Evaluated:
+def evaluate_run(
+    run_id: str, progress: ProgressCallback = ignore_progress, *, engine: EngineKind = "float32", prune: float = 0.0
+) -> Evaluated:
     """Judges a run's best model on its locked test split, once: the figures are recorded, and asked for again they are
     read from the record. A model that was trained further is judged anew, and the record says how often that happened.
 
     Args:
         run_id: a run with a finished epoch that is not at work.
         progress: told what is done.
-        compact: judge the model as `publish_run` publishes it with ``compact``; another model than without.
+        engine, prune: judge the engine that `publish_run` publishes with these; another one than without.
 
     Returns:
         ``{"n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
@@ -57,7 +60,7 @@ def evaluate_run(run_id: str, progress: ProgressCallback = ignore_progress, *, c
         raise RunError(f"Run {run_id} is at work; let it finish or stop it, then evaluate it.")
     if view.best_epoch is None or not folder.model.is_file():
         raise RunError(f"Run {run_id} has no finished epoch yet, so there is nothing to evaluate.")
-    made = draft(folder, progress, compact=compact)
+    made = draft(folder, progress, Variant(engine, prune))
     earlier = _recorded(folder)
     if earlier.get("model") == made.key:
         return earlier
@@ -110,14 +113,20 @@ def publish_run(
     progress: ProgressCallback = ignore_progress,
     *,
     overwrite: bool = False,
-    compact: bool = False,
+    engine: EngineKind = "float32",
+    prune: float = 0.0,
 ) -> BundleInfo:
     """Publishes a run as a bundle; see `screening.publish.publish`.
+
+    Args:
+        engine: its size: "float32", "float16", "dynamic" or "int8"; see `screening.variant`. Calibration and threshold
+            are fitted to its own outputs, and the bundle tells what it loses.
+        prune: share of each convolution's weights to set to zero, 0 to below 1.
 
     Raises:
         RunError, BundleError, WorkspaceError: one sentence on what stands against it.
     """
-    return bundles.publish(run_id, name, overwrite=overwrite, compact=compact, progress=progress)
+    return bundles.publish(run_id, name, overwrite=overwrite, variant=Variant(engine, prune), progress=progress)
 
 
 def evaluate_bundle(bundle: str | Path, data: str | Path, progress: ProgressCallback = ignore_progress) -> Evaluated:

@@ -135,7 +135,7 @@ def test_compact_changes_the_network_by_rounding_only_and_still_agrees(networks:
     assert np.asarray(model([images.astype(np.float32)])) == pytest.approx(before, abs=5e-3)
     kernel = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)).kernel.numpy()
     assert np.array_equal(kernel, kernel.astype(np.float16).astype(np.float32))
-    graph = export.export(model, half=True)
+    graph = export.export(model, engine="float16")
     assert len(graph) < full
     differences = export.parity(model, Engine(graph), images, None)
     assert differences["probabilities"] < 1e-3 and differences["maps"] < 1e-2

@@ -105,6 +105,21 @@ def test_overwrite_replaces(run_id: str) -> None:
     assert screening.load_bundle("fresh").info.parity["probabilities"] < 1e-3
 
 
+def test_a_smaller_engine_tells_what_it_costs(run_id: str) -> None:
+    info = publishing.publish_run(run_id, "small", engine="dynamic", prune=0.3)
+    record = info.engine
+    assert (record.kind, record.pruned, info.precision) == ("dynamic", 0.3, "dynamic")
+    assert record.size == (info.path / "screen.tflite").stat().st_size < record.full_size
+    assert set(record.loss) == {"balanced_accuracy", "malignancy_auc"}
+    assert info.parity["probabilities"] <= record.tolerance["probabilities"]
+    assert info.test is None, "the figures on the test split are of another engine"
+    card = (info.path / "MODEL_CARD.md").read_text()
+    assert "Engine: dynamic" in card and "Lost on validation against float32" in card
+    assert not (info.path / "full.tflite").exists()
+    with pytest.raises(BundleError, match="no engine 'int4'"):
+        publishing.publish_run(run_id, "smaller", engine="int4")
+
+
 def test_a_run_without_a_model_is_not_evaluated(run_id: str, data: Path) -> None:
     from skin_core.models.registry import default_config
     from skin_core.services import runs
