@@ -121,6 +121,7 @@ def test_two_runs_side_by_side_tell_what_differs(open_page, trained) -> None:
 def test_a_name_that_cannot_be_a_bundles_is_refused(open_page, trained) -> None:
     first = trained[1][0]
     app = open_page("pages/4_Runs.py", run=first)
+    assert app.selectbox(key=f"engine_{first}").value == "float32"
     app.text_input(key=f"bundle_name_{first}").set_value("../Mein Modell")
     app.button(key="publish_run").click().run()
     assert not app.exception
