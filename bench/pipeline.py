@@ -1,6 +1,7 @@
 """First and later epochs of the pipeline on HAM10000 at 128 px, against a Pillow loop that decodes in every epoch.
 
-An epoch is every picture once, shuffled, as float32 batches of 32 with targets and weights. The floor is the decoding
+An epoch is every picture once, shuffled, as uint8 batches of 32 with targets: both hand bytes to the network's step,
+which casts them. The floor is the decoding
 and resizing alone, on all cores, with nothing made of the pixels.
 """
 
@@ -89,7 +90,7 @@ def _loop(paths: list[str], targets: np.ndarray, epoch: int) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            images = np.stack(list(threads.map(_decode, [paths[row] for row in rows]))).astype(np.float32)
+            images = np.stack(list(threads.map(_decode, [paths[row] for row in rows])))
             _used(images, targets[rows])
 
 
@@ -108,5 +109,5 @@ def _epoch(manifest: Manifest, targets: np.ndarray, epoch: int) -> None:
 
 
 def _used(images, targets) -> int:
-    assert images.dtype == np.float32 and len(images) == len(targets)
+    assert images.shape[1:] == (SIZE, SIZE, 3) and len(images) == len(targets)
     return len(images)
