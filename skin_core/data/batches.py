@@ -68,8 +68,9 @@ def training_batches(
         sample_weights: float32 (N,), or None for 1.
 
     Returns:
-        Elements (inputs, target, weight): inputs is {"image": float32 (B, S, S, 3), 0–255} and "tabular" float32
-        (B, F) where given; weight is float32 (B,).
+        Elements (inputs, target, weight): inputs is {"image": (B, S, S, 3), 0–255} and "tabular" float32 (B, F) where
+        given; weight is float32 (B,). Images are float32, and uint8 where nothing is changed: the step casts them, and
+        four times fewer bytes are moved until then.
 
     Raises:
         ValueError: for MixUp or CutMix with class numbers as targets.
@@ -97,6 +98,8 @@ def training_batches(
 
     def finish(item: dict[str, Any]) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
         image = _image(pixels, item["rows"])
+        if augmenter is not None or mixer is not None:
+            image = _as_float(image)
         if augmenter is not None:
             image = augmenter(image, item["changes"])
         inputs = {"image": image, **({"tabular": item["tabular"]} if tabular is not None else {})}
@@ -127,7 +130,7 @@ def plain_batches(
         start_batch: batches to leave out at the start.
 
     Returns:
-        Elements (inputs,) or (inputs, target); inputs as in `training_batches`.
+        Elements (inputs,) or (inputs, target); inputs as in `training_batches`, images uint8.
     """
     rows = np.asarray(rows, dtype=np.int64)
     columns: dict[str, Any] = {"rows": rows}
@@ -173,7 +176,7 @@ def view_batches(
         augmenter = Augmenter(tuple(columns["changes"]))
 
     def finish(item: dict[str, Any]) -> tuple[dict[str, tf.Tensor]]:
-        image = _image(pixels, item["rows"])
+        image = _as_float(_image(pixels, item["rows"]))
         return ({"image": image if augmenter is None else augmenter(image, item["changes"])},)
 
     return _pipeline(columns, batch_size, start_batch, finish)
@@ -242,7 +245,13 @@ def _image(pixels: Pixels, rows: tf.Tensor) -> tf.Tensor:
 
     # Pixels stay outside the graph: a constant would copy the whole cache into memory.
     taken = tf.numpy_function(lambda chosen: np.ascontiguousarray(pixels[chosen]), [rows], tf.uint8, stateful=False)
-    return tf.cast(tf.ensure_shape(taken, (None, *pixels.shape[1:])), tf.float32)
+    return tf.ensure_shape(taken, (None, *pixels.shape[1:]))
+
+
+def _as_float(image: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
+    return tf.cast(image, tf.float32)
 
 
 def _pipeline(columns: dict[str, Any], batch_size: int, start_batch: int, finish) -> tf.data.Dataset:
