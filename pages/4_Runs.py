@@ -9,7 +9,8 @@ import streamlit as st
 
 from pages.ui import run_detail
 from pages.ui.errors import show_error
-from pages.ui.run_actions import evaluation, publication
+from pages.ui.judged.section import show_judgement
+from pages.ui.run_actions import publication
 from pages.ui.run_compare import compare
 from pages.ui.run_status import best_words, choice_words, run_header, show_notes, status_line
 from pages.ui.run_table import filtered, run_table, show_table
@@ -91,10 +92,12 @@ def _one(run: RunView) -> None:
     for sentence in results.overrides_of(run):
         st.warning(plain(sentence), icon=":material/gpp_maybe:")
     show_notes(run)
-    left, right = st.columns(2, gap="large")
-    with left, st.container(border=True):
-        evaluation(run)
-    with right, st.container(border=True):
+    with st.container(border=True):
+        try:
+            show_judgement(run)
+        except SkinCoreError as error:
+            show_error(error)
+    with st.container(border=True):
         publication(run)
     tabs = st.tabs(list(_PARTS), key="run_part", on_change="rerun")
     for tab, part in zip(tabs, _PARTS.values(), strict=True):

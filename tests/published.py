@@ -32,6 +32,7 @@ def published(place: Path) -> Path:
             _run(environment, "demo-data", "--layout", "ham10000", "--out", data, "--n", "210")
             overrides = [word for setting in SETTINGS for word in ("--set", setting)]
             run_id = _run(environment, "train", data, "--family", "light_cnn", *overrides)["run"]
+            _run(environment, "evaluate", run_id)
             _run(environment, "publish", run_id, "--name", NAME)
     return models / NAME
 
@@ -48,6 +49,11 @@ def _run(environment: dict[str, str], *words: str) -> dict:
     )
     assert done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
     return json.loads(done.stdout)
+
+
+def workspace_of(bundle: Path) -> Path:
+    """The workspace in which the bundle of `published` was trained, evaluated and published: copy it to change it."""
+    return bundle.parent.parent / "published-home"
 
 
 def known_pictures(bundle: Path) -> list[Path]:

@@ -37,13 +37,17 @@ def calm(figure: Figure, *, height: int, x: str = "", y: str = "", uirevision: s
     return figure
 
 
-def show(figure: Figure, key: str, *, tools: bool = False) -> None:
+def show(figure: Figure, key: str, *, tools: bool = False, points: bool = False) -> list[dict]:
     """Draws a figure over the full width, in the page's light or dark theme.
 
     Args:
         figure: the chart.
         key: unique on the page; the same key updates the chart in place.
         tools: whether to offer zoom and picture tools.
+        points: whether the reader can choose points of it.
+
+    Returns:
+        The chosen points, as Plotly tells them; empty without.
     """
     # Streamlit's own chart theme writes in a grey that does not reach AA contrast.
     ink = _INK["dark" if st.context.theme.type == "dark" else "light"]
@@ -51,4 +55,6 @@ def show(figure: Figure, key: str, *, tools: bool = False) -> None:
     figure.update_xaxes(tickfont_color=ink, title_font_color=ink)
     figure.update_yaxes(tickfont_color=ink, title_font_color=ink)
     config = {"displaylogo": False, "displayModeBar": "hover" if tools else False, "scrollZoom": False}
-    st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, config=config)
+    how = {"on_select": "rerun", "selection_mode": "points"} if points else {}
+    chosen = st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, config=config, **how)
+    return list(chosen["selection"]["points"]) if points else []

@@ -1,49 +1,17 @@
-"""Judging a run on its locked test split, and publishing it: started here, run apart, watched."""
+"""Publishing a run: started here, run apart, watched."""
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui.errors import show_error
 from pages.ui.jobs import running, show_job
-from pages.ui.run_status import metric_words
-from pages.ui.words import plain, with_interval
+from pages.ui.words import plain
 from skin_core.errors import BundleError
 from skin_core.screening.bundle import check_name
 from skin_core.screening.variant import ENGINES
-from skin_core.services import background, results
+from skin_core.services import background
 from skin_core.services.runs import RunView
-
-
-def evaluation(run: RunView) -> None:
-    """The figures on the locked test split, or the button that unlocks it once."""
-    st.markdown("**Locked test split**")
-    key = f"evaluate {run.run_id}"
-    found = results.evaluation_of(run.run_id)
-    if running(key):
-        show_job(key)
-        return
-    if found is not None:
-        _figures(found)
-        if found.get("best_epoch") == run.best_epoch:
-            return
-        st.caption("The run was trained further since then; a new look is recorded as one more.")
-    st.markdown(
-        "The test split was never read by training, by early stopping or by the choice of the threshold. Reading it is "
-        "done once, when every choice is made, and is recorded: a second look would turn it into another validation split."
-    )
-    show_job(key)
-    if st.button(
-        "Evaluate on the locked test split",
-        icon=":material/lock_open:",
-        key="evaluate_run",
-        disabled=run.best_epoch is None or run.at_work,
-    ):
-        from skin_core.services import publishing
-
-        background.start(key, "Evaluating", publishing.evaluate_run, run_id=run.run_id)
-        st.rerun()
 
 
 def publication(run: RunView) -> None:
@@ -92,16 +60,3 @@ def publication(run: RunView) -> None:
             )
             st.rerun()
     show_job(key)
-
-
-def _figures(found: dict) -> None:
-    table = pd.DataFrame(
-        [
-            {"Figure": metric_words(name), "Value (95 % interval)": with_interval(value)}
-            for name, value in found.get("metrics", {}).items()
-        ]
-    )
-    st.caption(f"{found.get('n', 0):,} images; intervals by drawing lesions anew.")
-    st.dataframe(table, hide_index=True, key="test_figures")
-    for note in found.get("notes", []):
-        st.caption(f":material/info: {plain(note)}")

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.figures import show
+from pages.ui.judged.differences import show_differences
 from pages.ui.live_charts import Curve, score_chart
 from pages.ui.run_detail import in_words
 from pages.ui.run_figures import confusion_chart, distribution_chart
@@ -30,6 +31,7 @@ def compare(first: RunView, second: RunView) -> None:
             status_badge(run)
     st.markdown("**Best epoch, on validation**")
     st.dataframe(figures(pair), hide_index=True, key="compare_figures")
+    show_differences(names, first, second)
     st.markdown("**Settings that differ**")
     differing = differences(pair)
     if differing.empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -86,13 +87,18 @@ def evaluate(
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
     compact: CompactOption = False,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Where to copy the report, as one HTML page.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a run on its locked test split. This is recorded; do it once, when all choices are made."""
-    from skin_core.services.publishing import evaluate_run
+    from skin_core.services.reporting import copy_report, evaluate_and_report
 
     with domain_errors(), progress_bar() as report:
-        found = evaluate_run(run, progress=report, engine="float16" if compact else engine, prune=prune)
+        found = evaluate_and_report(run, progress=report, engine="float16" if compact else engine, prune=prune)
+        if report_file is not None:
+            copy_report(run, report_file)
         print_evaluation(found, as_json)
 
 

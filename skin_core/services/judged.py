@@ -18,7 +18,6 @@ import numpy as np
 
 from skin_core.errors import RunError
 from skin_core.evaluation.scored import UNKNOWN, Scored
-from skin_core.screening.draft import groups_of
 from skin_core.screening.predictions import load_predictions
 from skin_core.screening.record import BundleInfo, OperatingPoint
 from skin_core.screening.truth import group_word, scored
@@ -269,6 +268,8 @@ def predictions_of(run_id: str, split: Split) -> tuple[np.ndarray, Scored]:
             ids, probabilities = kept["image_ids"], kept["probabilities"].astype(np.float64)
     except (OSError, ValueError, KeyError) as error:
         raise _not_judged(run_id, split) from error
+    from skin_core.screening.draft import groups_of  # Brings the engine, which pages do without.
+
     prepared = load_prepared(folder)
     places = {image_id: row for row, image_id in enumerate(prepared.manifest.frame["image_id"])}
     rows = np.array([places[image_id] for image_id in ids.tolist()])

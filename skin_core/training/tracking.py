@@ -132,6 +132,34 @@ class Tracker:
             log.warning("The run's %s could not be logged to the tracking store: %s", what, error)
 
 
+def attach(tracking_id: str | None, folder: Path, metrics: Mapping[str, float]) -> None:
+    """Logs files and figures to a run that has ended, such as those of its evaluation.
+
+    The figures are in the workspace as well: a store that cannot be reached is told in the log, and costs nothing else.
+
+    Args:
+        tracking_id: the run's id in the store; None logs nothing.
+        folder: every file in it is logged. metrics: name → value; what is not finite is left out.
+    """
+    if tracking_id is None:
+        return
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+    from mlflow.exceptions import MlflowException
+
+    now = int(time.time() * 1000)
+    try:
+        with FileLock(workspace() / "mlflow.lock"):
+            client = MlflowClient(tracking_uri())
+        found = [Metric(name, value, now, 0) for name, value in metrics.items() if math.isfinite(value)]
+        for start in range(0, len(found), _AT_ONCE):
+            client.log_batch(tracking_id, metrics=found[start : start + _AT_ONCE])
+        client.log_artifacts(tracking_id, str(folder))
+    except (MlflowException, OSError) as error:
+        log.warning("The evaluation could not be logged to the tracking store: %s", error)
+
+
 def _experiment(client: MlflowClient) -> str:
     known = client.get_experiment_by_name(EXPERIMENT)
     if known is not None:

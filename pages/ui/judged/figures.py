@@ -1,0 +1,104 @@
+"""The figures of an evaluation: the few that decide first, then all, then class by class."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.words import count, in_hundred, plain
+from skin_core.services.judged import BY_CLASS, HEADLINES, Interval, Judged, Row
+
+_SHARES = (
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "npv",
+    "referred",
+    "prevalence",
+    "at_90_specificity",
+    "at_95_specificity",
+    "at_90_sensitivity",
+    "at_95_sensitivity",
+    "accuracy",
+)
+_CLASS_WORDS = {
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "precision": "Precision",
+    "f1": "F1",
+}
+
+
+def show_figures(found: Judged) -> None:
+    """Headlines, then everything folded."""
+    st.table(_table(found, HEADLINES), border="horizontal", hide_index=True)
+    st.caption(f"{count(found.n, 'image')} of {count(found.n_groups, *_one_of(found.group_word))}. {found.intervals}")
+    with st.expander("All figures", icon=":material/table_rows:"):
+        rest = tuple(row.name for row in found.rows if row.name not in HEADLINES)
+        st.dataframe(_table(found, rest), hide_index=True, key=f"judged_all_{found.split}", height="content")
+    with st.expander("Class by class", icon=":material/category:"):
+        st.dataframe(class_table(found), hide_index=True, key=f"judged_classes_{found.split}", height="content")
+        st.caption("Each class against all others.")
+
+
+def figure_words(value: Interval, digits: int = 3) -> str:
+    """``0.871 (0.842 to 0.899)``; "undefined", or "interval not known" where the images cannot tell it."""
+    if math.isnan(value.value):
+        return "undefined"
+    if math.isnan(value.low) or math.isnan(value.high):
+        return f"{value.value:.{digits}f} (interval not known)"
+    return f"{value.value:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
+
+
+def people_words(row: Row) -> str:
+    """A share as a count of people, "" for figures that are none."""
+    return share_words(row.figure) if row.name.endswith(_SHARES) else ""
+
+
+def share_words(value: Interval) -> str:
+    """``7 in 100 (4 to 12)``; all and none are said as such: they were counted, not estimated."""
+    if value.value not in (0, 1):
+        return in_hundred(value.value, value.low, value.high)
+    word = "all" if value.value else "none"
+    if math.isnan(value.low) or math.isnan(value.high):
+        return word
+    return f"{word} ({round(100 * value.low)} to {round(100 * value.high)} in 100)"
+
+
+def class_table(found: Judged) -> pd.DataFrame:
+    """One row a class."""
+    return pd.DataFrame(
+        [
+            {
+                "Class": entry.name,
+                "Images": entry.n,
+                **{_CLASS_WORDS[name]: figure_words(entry.figures[name], 2) for name in BY_CLASS},
+            }
+            for entry in found.classes
+        ]
+    )
+
+
+def _table(found: Judged, names: tuple[str, ...]) -> pd.DataFrame:
+    rows = [row for name in names if (row := found.row(name)) is not None]
+    return pd.DataFrame(
+        [
+            {
+                "Of": row.part,
+                "Figure": row.title,
+                "Value (95 % interval)": figure_words(row.figure),
+                "In words": "; ".join(words for words in (people_words(row), row.beside) if words),
+                "n": row.n,
+            }
+            for row in rows
+        ],
+        columns=["Of", "Figure", "Value (95 % interval)", "In words", "n"],
+    )
+
+
+def _one_of(word: str) -> tuple[str, str]:
+    return plain(word.removesuffix("s")), plain(word)

@@ -1,0 +1,156 @@
+"""The Runs page on a run that was really evaluated, and on a second one to compare it with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from published import workspace_of
+
+from skin_core.services import background, judged, runs
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny_bundle: Path, tmp_path_factory) -> tuple[Path, str, str]:
+    """A copy of the workspace of the tiny bundle, its run's id, and that of a copy of the run under another id."""
+    home = tmp_path_factory.mktemp("judged") / "home"
+    shutil.copytree(workspace_of(tiny_bundle), home)
+    first = next(path.name for path in sorted((home / "runs").iterdir()) if not path.name.startswith("."))
+    second = f"{first}-again"
+    shutil.copytree(home / "runs" / first, home / "runs" / second)
+    return home, first, second
+
+
+@pytest.fixture(autouse=True)
+def _there(evaluated, tiny_bundle: Path, monkeypatch) -> None:
+    monkeypatch.setenv("LESIONLAB_HOME", str(evaluated[0]))
+    monkeypatch.setenv("LESIONLAB_MODELS", os.fspath(tiny_bundle.parent))
+
+
+def _part(open_page, run_id: str, part: str, split: str = "test"):
+    app = open_page("pages/4_Runs.py", run=run_id)
+    app.session_state[f"judged_part_{split}"] = part
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+def _says(app) -> str:
+    return "\n".join(element.value for element in [*app.caption, *app.markdown, *app.info])
+
+
+def test_headlines_with_intervals_and_how_often_the_split_was_read(open_page, evaluated) -> None:
+    app = open_page("pages/4_Runs.py", run=evaluated[1])
+    assert not app.exception and not app.error
+    found = judged.judged(evaluated[1])
+    table = app.table[0].value
+    assert table["Figure"].tolist() == [found.row(name).title for name in judged.HEADLINES]
+    assert table["Figure"].iloc[0].startswith("AUC, melanoma") and table["Figure"].iloc[-1] == "Accuracy"
+    assert "always naming the largest class gives" in table["In words"].iloc[-1]
+    assert table["n"].tolist() == [found.row(name).n for name in judged.HEADLINES]
+    assert "was read once" in _says(app) and found.intervals in _says(app)
+
+
+def test_the_clinics_prevalence_changes_what_a_decision_means(open_page, evaluated) -> None:
+    run_id = evaluated[1]
+    app = _part(open_page, run_id, "In your clinic")
+    app.number_input(key=f"clinic_prevalence_{run_id}").set_value(2.0).run()
+    assert not app.exception and not app.error
+    assert "Of **1,000 lesions** like these, **20** would be malignant or premalignant" in _says(app)
+    assert "is a risk of" in _says(app) and "at 2.0 in 100" in _says(app)
+    few = _figure(app, "Positive predictive value")
+    app.number_input(key=f"clinic_prevalence_{run_id}").set_value(50.0).run()
+    assert _figure(app, "Positive predictive value") > few
+    same = _figure(app, "Sensitivity")
+    app.selectbox(key=f"clinic_point_{run_id}").set_value(2).run()
+    assert not app.exception and _figure(app, "Specificity") >= 0.5 and _figure(app, "Sensitivity") <= same
+    app.selectbox(key=f"clinic_point_{run_id}").set_value("By what a missed lesion costs").run()
+    assert not app.exception and "the cheapest at a prevalence of 0.5" in _says(app)
+
+
+def _figure(app, name: str) -> float:
+    table = next(table.value for table in app.dataframe if "Of" in table.value and "Figure" in table.value)
+    return float(table.set_index("Figure").loc[name, "Value (95 % interval)"].split()[0])
+
+
+def test_curves_of_each_question(open_page, evaluated) -> None:
+    app = _part(open_page, evaluated[1], "Curves")
+    assert {
+        "judged_roc",
+        "judged_precision_recall",
+        "judged_reliability",
+        "judged_scores",
+        "judged_decision",
+    } <= _charts(app)
+    app.selectbox(key="judged_endpoint_test").set_value("class:nv").run()
+    assert not app.exception and "judged_decision" not in _charts(app)
+
+
+def _charts(app) -> set[str]:
+    return {chart.proto.id.rsplit("-", 1)[-1] for chart in app.get("plotly_chart")}
+
+
+def test_the_images_of_a_cell(open_page, evaluated) -> None:
+    app = _part(open_page, evaluated[1], "Mistakes")
+    box = app.selectbox(key="judged_cell")
+    for option in box.options:
+        assert option.endswith(")")
+    cell = next(key for key in _cells(app) if key.startswith("cell"))
+    app.selectbox(key="judged_cell").set_value(cell).run()
+    assert not app.exception
+    assert "most confident" in _says(app)
+
+
+def _cells(app) -> list[str]:
+    from pages.ui.judged.cases import _cells as cells
+    from skin_core.services.judged_curves import cases_of
+
+    return list(cells(cases_of(app.session_state["runs_run"], "test")))
+
+
+def test_subgroups_and_report_are_there_after_an_evaluation(open_page, evaluated) -> None:
+    app = _part(open_page, evaluated[1], "Subgroups")
+    assert "Skin tone is estimated" in _says(app)
+    app = _part(open_page, evaluated[1], "Report")
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert {"Report (HTML)", "Figures (csv)", "Everything (JSON)"} <= set(labels)
+
+
+def test_validation_is_told_apart(open_page, evaluated) -> None:
+    app = open_page("pages/4_Runs.py", run=evaluated[1])
+    app.session_state[f"judged_split_{evaluated[1]}"] = "validation"
+    app.run()
+    assert not app.exception and not app.error
+    assert "its figures flatter the model" in _says(app) and "was read once" not in _says(app)
+
+
+def test_a_model_that_trained_on_is_to_be_evaluated_again(open_page, evaluated) -> None:
+    record = evaluated[0] / "runs" / evaluated[2] / "evaluation.json"
+    before = record.read_text()
+    record.write_text(json.dumps({**json.loads(before), "best_epoch": 99}))
+    try:
+        app = open_page("pages/4_Runs.py", run=evaluated[2])
+        assert not app.exception and "trained further since its evaluation" in _says(app)
+        assert app.button(key="evaluate_run")
+    finally:
+        record.write_text(before)
+
+
+def test_a_run_is_compared_with_another_on_the_same_pictures(open_page, evaluated) -> None:
+    _, first, second = evaluated
+    app = open_page("pages/4_Runs.py", run=first)
+    app.selectbox(key="runs_other").set_value(second).run()
+    app.button(key="compare_differences").click().run()
+    job = next(job for key, job in background._jobs.items() if key.startswith(f"differences {first}"))
+    background.wait(job, 300)
+    assert job.state == "done", job.error
+    app.run()
+    assert not app.exception and not app.error
+    table = next(table.value for table in app.dataframe if "p" in table.value)
+    assert set(table["In words"]) <= {"may be chance", "cannot be told"}
+    assert runs.get_run(second).title == runs.get_run(first).title
