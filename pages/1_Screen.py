@@ -10,9 +10,10 @@ import streamlit as st
 from pages.ui.errors import showing_errors
 from pages.ui.screen.answer import show_answer, show_summary
 from pages.ui.screen.choices import EXAMPLE_NAME, about_the_person, choose_bundle, choose_pictures
+from pages.ui.screen.clinic import ask_prevalence
 from pages.ui.screen.explanation import show_explanation
 from pages.ui.screen.model_card import show_model_card
-from pages.ui.screen.results import Result, loaded, screen_all, warm_up
+from pages.ui.screen.results import Result, loaded, screen_all
 from pages.ui.words import plain
 from skin_core.services.screening import (
     Bundle,
@@ -49,15 +50,14 @@ def _screen(bundle: Bundle) -> None:
         st.markdown(f":material/warning: {plain(warning)}")
     pictures = choose_pictures()
     person = about_the_person(info)
+    prevalence = ask_prevalence(info)
     results = screen_all(bundle, pictures, person)
     if len(results) > 1:
-        show_summary(info, results)
+        show_summary(info, results, prevalence)
     _unusable(results)
     if usable := [result for result in results if result.prediction is not None]:
-        _show(bundle, _pick(usable))
+        _show(bundle, _pick(usable), prevalence)
     show_model_card(info)
-    if not results:
-        warm_up()
 
 
 def _pick(usable: list[Result]) -> Result:
@@ -73,10 +73,10 @@ def _pick(usable: list[Result]) -> Result:
     return by_digest[chosen]
 
 
-def _show(bundle: Bundle, result: Result) -> None:
+def _show(bundle: Bundle, result: Result, prevalence: float | None) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(result.picture.name)}**")
-        show_answer(bundle.info, result)
+        show_answer(bundle.info, result, prevalence)
         if result.picture.name == EXAMPLE_NAME and not result.prediction.in_distribution:
             st.caption("The example is drawn, and this model knows photos: it is right to refuse it.")
         page.disclaimer()

@@ -8,7 +8,11 @@ import skin_core.quiet  # noqa: F401  # first: switches telemetry off before any
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.errors import StreamlitAPIException
+
+from pages.ui.prompt_answers import send_at_once
+from pages.ui.warm import warm_up
 
 NOT_A_DEVICE = "Research software, not a medical device: no result here replaces an examination."
 
@@ -25,6 +29,9 @@ def start(title: str, *, question: str = "") -> None:
         title: what the page is, in the browser's tab and as its heading.
         question: the one question that the page answers, under its heading.
     """
+    if runtime.exists():  # A page run by itself, as tests do, has no server and nobody who waits.
+        send_at_once()
+        warm_up()
     tab = title if title == "LesionLab" else f"{title} · LesionLab"
     st.set_page_config(page_title=tab, page_icon=_ICON, layout="wide")
     with st.sidebar:

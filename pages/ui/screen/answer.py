@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.ui.colors import class_colors
 from pages.ui.figures import calm, show
+from pages.ui.screen.clinic import assumed_words, risk_shown, threshold_shown
 from pages.ui.screen.results import Result
 from pages.ui.words import count, in_hundred, plain, probability_words, with_interval
 from skin_core.services.screening import BundleInfo, Prediction, standing_warnings
@@ -29,18 +30,23 @@ _ROW = 46
 _LABEL_LETTERS = 44
 
 
-def show_summary(info: BundleInfo, results: Sequence[Result]) -> None:
+def show_summary(info: BundleInfo, results: Sequence[Result], prevalence: float | None = None) -> None:
     """One row a picture, highest risk first."""
-    rows = [_row(info, result) for result in results]
+    rows = [_row(info, result, prevalence) for result in results]
     st.dataframe(rows, hide_index=True, width="stretch", key="screen_summary")
 
 
-def show_answer(info: BundleInfo, result: Result) -> None:
-    """Risk and decision, large; warnings; then each class."""
+def show_answer(info: BundleInfo, result: Result, prevalence: float | None = None) -> None:
+    """Risk and decision, large; warnings; then each class.
+
+    Args:
+        info, result: the model, and the picture with its prediction.
+        prevalence: of the clinic, as the reader states it; None leaves the risk as the model gives it.
+    """
     prediction = result.prediction
     answer, classes = st.columns([1, 1], gap="large")
     with answer:
-        _risk(info, prediction)
+        _risk(info, prediction, prevalence)
         _decision(prediction)
         own = _own_warnings(info, prediction)
         for warning in own:
@@ -60,6 +66,8 @@ def show_answer(info: BundleInfo, result: Result) -> None:
 
 def class_bars(info: BundleInfo, prediction: Prediction) -> Figure:
     """Horizontal bars, likeliest on top, each with its name and its figure written beside it."""
+    # Plotly looks into pandas if it finds it, even half imported by another thread: this waits for the whole.
+    import pandas  # noqa: F401
     import plotly.graph_objects as go
 
     names = sorted(prediction.probabilities, key=prediction.probabilities.__getitem__)
@@ -69,37 +77,43 @@ def class_bars(info: BundleInfo, prediction: Prediction) -> Figure:
     rows = [1 + 0.42 * label.count("<br>") for label in labels]
     places = [sum(rows[:position]) for position in range(len(rows))]
     values = [prediction.probabilities[name] for name in names]
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=places,
-            orientation="h",
-            width=0.4,
-            marker_color=[colors[name] for name in names],
-            text=[in_hundred(value) for value in values],
-            textposition="outside",
-            textfont_size=14,
-            cliponaxis=False,
-            hovertemplate="%{customdata}: %{x:.3f}<extra></extra>",
-            customdata=labels,
-        )
-    )
+    bars = {
+        "type": "bar",
+        "x": values,
+        "y": places,
+        "orientation": "h",
+        "width": 0.4,
+        "marker": {"color": [colors[name] for name in names]},
+        "text": [in_hundred(value) for value in values],
+        "textposition": "outside",
+        "textfont": {"size": 14},
+        "cliponaxis": False,
+        "hovertemplate": "%{customdata}: %{x:.3f}<extra></extra>",
+        "customdata": labels,
+    }
+    titles = [
+        {
+            "x": 0,
+            "y": place + 0.2,
+            "text": label,
+            "align": "left",
+            "showarrow": False,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "xshift": -3,
+            "font": {"size": 14},
+        }
+        for place, label in zip(places, labels, strict=True)
+    ]
+    layout = {
+        "annotations": titles,
+        "xaxis": {"range": [0, 1.28], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        "yaxis": {"visible": False, "range": [-0.6, sum(rows) - 0.25]},
+    }
+    # As a whole and unchecked: built bit by bit, the checks take longer than the network.
+    figure = go.Figure({"data": [bars], "layout": layout}, _validate=False)
     calm(figure, height=round(_ROW * sum(rows)) + 60, x="Probability")
-    figure.update_layout(margin_t=0)
-    figure.update_xaxes(range=[0, 1.28], tickvals=[0, 0.25, 0.5, 0.75, 1])
-    figure.update_yaxes(visible=False, range=[-0.6, sum(rows) - 0.25])
-    for place, label in zip(places, labels, strict=True):
-        figure.add_annotation(
-            x=0,
-            y=place + 0.2,
-            text=label,
-            align="left",
-            showarrow=False,
-            xanchor="left",
-            yanchor="bottom",
-            xshift=-3,
-            font_size=14,
-        )
+    figure.layout.margin.t = 0
     return figure
 
 
@@ -110,18 +124,21 @@ def _label(info: BundleInfo, name: str) -> str:
     return "<br>".join(html.escape(line) for line in textwrap.wrap(words, _LABEL_LETTERS))
 
 
-def _risk(info: BundleInfo, prediction: Prediction) -> None:
+def _risk(info: BundleInfo, prediction: Prediction, prevalence: float | None) -> None:
     if prediction.decision == "refused":
         return
     if prediction.malignancy is None:
         st.metric("Likeliest class", info.titles[prediction.top])
         st.caption(f"Probability {probability_words(prediction.probabilities[prediction.top])}")
         return
-    st.metric("Risk: malignant or premalignant", in_hundred(prediction.malignancy))
-    threshold = f" · threshold {info.operating_point.threshold:.2f}" if info.operating_point else ""
+    risk = risk_shown(info, prediction.malignancy, prevalence)
+    st.metric("Risk: malignant or premalignant", in_hundred(risk))
+    limit = threshold_shown(info, prevalence)
+    # A rare disease makes small thresholds.
+    threshold = "" if limit is None else f" · threshold {limit:.{2 if prevalence is None else 3}f}"
     st.caption(
-        f"Probability {probability_words(prediction.malignancy)}{threshold} · "
-        f"likeliest: {plain(info.titles[prediction.top])}"
+        f"Probability {probability_words(risk)}{threshold} · likeliest: {plain(info.titles[prediction.top])}  \n"
+        f"{assumed_words(info, prediction.malignancy, prevalence)}"
     )
 
 
@@ -159,11 +176,11 @@ def _own_warnings(info: BundleInfo, prediction: Prediction) -> list[str]:
     return [warning for warning in prediction.warnings if warning not in standing]
 
 
-def _row(info: BundleInfo, result: Result) -> dict[str, str]:
+def _row(info: BundleInfo, result: Result, prevalence: float | None) -> dict[str, str]:
     prediction, name = result.prediction, result.picture.name
     if prediction is None:
         return {"Picture": name, "Risk": "", "Probability": "", "Decision": "Not usable", "Likeliest": ""}
-    risk = prediction.malignancy
+    risk = None if prediction.malignancy is None else risk_shown(info, prediction.malignancy, prevalence)
     return {
         "Picture": name,
         "Risk": "" if risk is None else in_hundred(risk),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -49,13 +50,15 @@ class Result:
         return self.prediction.malignancy if self.prediction.malignancy is not None else 0.0
 
 
-@st.cache_resource(max_entries=4, show_spinner="Loading the model …")
+@lru_cache(maxsize=4)
 def _loaded(path: str, digest: str) -> Bundle:
     return load_bundle(path)
 
 
 def loaded(info: BundleInfo) -> Bundle:
     """The bundle, read once for all sessions; a bundle that was published again is read again.
+
+    Streamlit's own cache wants a session, and `pages.ui.warm` has none.
 
     Raises:
         BundleError: if it is damaged or not trusted.
@@ -83,15 +86,6 @@ def screen_all(bundle: Bundle, pictures: Sequence[Picture], person: Person) -> l
     st.session_state[_STORE] = kept
     forget_maps(kept)
     return sorted(kept.values(), key=lambda result: -result.risk)
-
-
-@st.cache_resource(show_spinner=False)
-def warm_up() -> None:
-    """Loads the chart library while the reader looks for a file, so that the first answer need not wait for it."""
-    import plotly.graph_objects as go
-
-    # Plotly loads its parts as they are first used.
-    go.Figure(go.Bar(x=[1], y=[1])).add_annotation(text="").to_json()
 
 
 def remembered_maps() -> dict[tuple[Key, str, str], np.ndarray]:
