@@ -79,7 +79,7 @@ def test_one_model_asks_nothing_and_stands_by_its_warning(open_page, install_bun
     assert not app.exception
     assert not app.selectbox
     # It takes no age, sex or site, so none is asked for.
-    assert not app.number_input
+    assert [field.key for field in app.number_input] == ["screen_prevalence_only"]
     assert "trained on synthetic pictures" in _texts(app)
 
 
@@ -279,3 +279,22 @@ def test_deeper_method_runs_on_demand_and_is_remembered(open_page, install_bundl
     # With the picture, its maps are forgotten.
     app.file_uploader(key="screen_files").set_value(None).run()
     assert app.session_state["screen_maps"] == {}
+
+
+def test_the_prevalence_that_a_risk_assumes_stands_beside_it(open_page, install_bundle, lesion) -> None:
+    from skin_core.services.clinic import at_clinic_prevalence
+
+    info = install_bundle("only")
+    app = _drop(open_page(PAGE), ("photo.jpg", lesion))
+    own = f"{100 * info.prevalence:.1f} in 100"
+    assert f"It assumes that {own} lesions are malignant or premalignant" in _texts(app)
+    sentence = screen_image(load_bundle("only"), lesion).sentence
+    risk = screen_image(load_bundle("only"), lesion).malignancy
+    app.number_input(key="screen_prevalence_only").set_value(0.5).run()
+    assert not app.exception and not app.error
+    at = at_clinic_prevalence(info, 0.005, risk)
+    assert at.risk < risk and app.metric[0].value == _in_hundred(at.risk)
+    assert "Recomputed for your clinic's 0.5 in 100" in _texts(app) and own in _texts(app)
+    assert f"threshold {at.threshold:.3f}" in _texts(app)
+    # The decision is the same one.
+    assert sentence in _texts(app)
