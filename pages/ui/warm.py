@@ -49,10 +49,14 @@ def _screening() -> None:
 
 
 def _charts() -> None:
-    import plotly.graph_objects as go
+    import pandas as pd
+
+    from pages.ui.dataset_figures import age_bars, class_pie, count_bars
 
     # Plotly loads its parts as they are first used.
-    go.Figure(go.Bar(x=[1], y=[1])).update_xaxes(title_text="").to_json()
+    one = pd.DataFrame({"class": ["a"], "sex": ["a"], "age": [0], "n": [1]})
+    for figure in (class_pie(one), age_bars(one, 5), count_bars(one, "sex", "Sex")):
+        figure.to_json()
 
 
 def _tables() -> None:
@@ -60,6 +64,8 @@ def _tables() -> None:
     import pyarrow.compute
     import pyarrow.csv  # noqa: F401
 
+    from pages.ui import audit_view, dataset_view, picture_grid, split_view  # noqa: F401
     from skin_core.data.sources import all_sources
+    from skin_core.services import overview  # noqa: F401
 
     all_sources()
