@@ -170,3 +170,16 @@ def test_the_real_sample(real_data):
         assert tile == (real_data / "isic2024" / "train-image" / loose[f"image/{row.image_id}.jpg"]).read_bytes()
     assert len(read_manifest(real_data / "isic2024", labelled=False)) == 3
     assert len(read_manifest(real_data / "isic2024" / "extra-tiles")) == 8
+
+
+def test_further_columns_are_named_where_they_are_not_read(train):
+    whole, brief = read_manifest(train), read_manifest(train, further=False)
+    assert brief.further == ("iddx_full", "mel_thick_mm") and whole.further == ()
+    assert brief.fingerprint == whole.fingerprint and brief.notes == whole.notes
+    shared = [name for name in whole.frame if name not in brief.further]
+    assert brief.frame.equals(whole.frame[shared])
+
+
+def test_a_measured_column_that_holds_words_does_not_stop_the_reading(train):
+    csv(train / "train-metadata.csv", HEADER, BENIGN, MALIGNANT.replace("0.4", "thin"))
+    assert read_manifest(train).frame["mel_thick_mm"].tolist()[1] == "thin"
