@@ -72,11 +72,22 @@ def undefined_risk(resamples: int) -> Found:
     return {name: np.full(resamples, np.nan) for name in undefined}
 
 
-def of_classes(weights: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, classes: tuple[str, ...]) -> Found:
+def of_classes(
+    weights: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    classes: tuple[str, ...],
+    priors: np.ndarray | None = None,
+) -> Found:
     """All classes together, then each, then accuracy with the share of the largest class beside it.
+
+    The likeliest class is the best guess for accuracy. The best one for balanced accuracy is the class whose probability
+    exceeds its own share most (Bayes' rule where every class costs alike, as in Menon et al. 2021, arXiv:2007.07314):
+    ``balanced_accuracy_equal_priors`` judges that guess.
 
     Args:
         weights: (B, N). labels: int (N,), 0 to C - 1. probabilities: float (N, C). classes: C names.
+        priors: float (C,), above 0; None leaves that figure out.
     """
     n_classes = len(classes)
     guesses = probabilities.argmax(axis=1)
@@ -91,8 +102,13 @@ def of_classes(weights: np.ndarray, labels: np.ndarray, probabilities: np.ndarra
     areas = np.stack([one.auc() for one in ranked], axis=1)
     truth = np.eye(n_classes)[labels]
     own = np.clip((probabilities * truth).sum(axis=1), 1e-12, 1)
-    found = {
-        "balanced_accuracy": metrics.mean_over(recalls, present),
+    found = {"balanced_accuracy": metrics.mean_over(recalls, present)}
+    if priors is not None:
+        alike = metrics.confusion(weights, labels, (probabilities / priors).argmax(axis=1), n_classes)
+        if np.isnan(probabilities).any():
+            alike = np.full_like(alike, np.nan)
+        found["balanced_accuracy_equal_priors"] = metrics.mean_over(metrics.recalls(alike), present)
+    found |= {
         "macro_auc": metrics.mean_over(areas, present),
         "macro_f1": metrics.mean_over(scores, present),
         "weighted_f1": metrics.mean_by_support(scores, table),

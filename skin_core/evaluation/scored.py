@@ -30,6 +30,7 @@ class Scored:
         melanoma_column: column of melanoma, or None.
         threshold: of the decision on the risk, or None.
         group_word: what a group is, in the plural; see `bootstrap.Groups`.
+        priors: float (C,), the share of each class under which ``probabilities`` hold; None where not known.
     """
 
     classes: tuple[str, ...]
@@ -42,6 +43,7 @@ class Scored:
     melanoma_column: int | None = None
     threshold: float | None = None
     group_word: str = "lesions"
+    priors: np.ndarray | None = None
 
     def metrics(self, *, resamples: int | None = None, seed: int = 0) -> dict[str, dict[str, float]]:
         """Every figure with its 95 % interval: name → {"value", "low", "high"}, NaN where undefined.
@@ -90,7 +92,7 @@ class Scored:
                 self.groups[by_level] if self.group_word == "patients" else None,
             )
         return found | figures.of_classes(
-            weights[:, by_label], self.labels[by_label], self.probabilities[by_label], self.classes
+            weights[:, by_label], self.labels[by_label], self.probabilities[by_label], self.classes, self.priors
         )
 
     def shares(self) -> dict[str, np.ndarray]:

@@ -33,6 +33,7 @@ def save_predictions(path: Path, image_ids: np.ndarray, scored: Scored) -> None:
         threshold=np.array(_NO_NUMBER if scored.threshold is None else scored.threshold),
         melanoma_column=np.array(_NO_COLUMN if scored.melanoma_column is None else scored.melanoma_column),
         risk=np.zeros(0) if scored.risk is None else scored.risk,
+        priors=np.zeros(0) if scored.priors is None else scored.priors,
         **{name: getattr(scored, name) for name in _ARRAYS},
     )
     with atomic_path(path) as temporary:
@@ -57,6 +58,7 @@ def load_predictions(path: Path) -> tuple[np.ndarray, Scored]:
             melanoma_column=None if column == _NO_COLUMN else column,
             threshold=None if np.isnan(threshold) else threshold,
             group_word=str(found["group_word"]),
+            priors=found["priors"] if len(found.get("priors", ())) else None,
             **{name: found[name] for name in _ARRAYS},
         )
     except (OSError, ValueError, KeyError, EOFError) as error:

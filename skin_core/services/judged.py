@@ -63,6 +63,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "malignancy_calibration_intercept": (MALIGNANCY, "Calibration intercept (0 is right)"),
     "malignancy_ece": (MALIGNANCY, "Calibration error of the risk (ECE, lower is better)"),
     "balanced_accuracy": (CLASSES, "Balanced accuracy (ISIC 2018's score)"),
+    "balanced_accuracy_equal_priors": (CLASSES, "Balanced accuracy, guessing as if the classes were equally common"),
     "macro_auc": (CLASSES, "AUC, mean over the classes"),
     "macro_f1": (CLASSES, "F1, mean over the classes"),
     "weighted_f1": (CLASSES, "F1, weighted by the classes' images"),

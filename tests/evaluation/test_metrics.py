@@ -125,6 +125,30 @@ def _scored(labels: np.ndarray, probabilities: np.ndarray) -> Scored:
     )
 
 
+def test_a_guess_that_weighs_classes_alike_goes_by_what_exceeds_its_share() -> None:
+    # Class 0 is nine times as common as class 1: a probability of 0.2 for class 1 is twice its share.
+    probabilities = np.array([[0.95, 0.05], [0.8, 0.2], [0.8, 0.2], [0.92, 0.08]])
+    labels = np.array([0, 0, 1, 1])
+    scored = replace(_two_classes(labels, probabilities), priors=np.array([0.9, 0.1]))
+    found = {name: values[0] for name, values in scored.figures(np.ones((1, 4))).items()}
+    assert found["balanced_accuracy"] == pytest.approx((1 + 0) / 2)
+    # Guesses 0, 1, 1, 0: half of each class.
+    assert found["balanced_accuracy_equal_priors"] == pytest.approx((0.5 + 0.5) / 2)
+    assert "balanced_accuracy_equal_priors" not in _two_classes(labels, probabilities).figures(np.ones((1, 4)))
+
+
+def _two_classes(labels: np.ndarray, probabilities: np.ndarray) -> Scored:
+    return Scored(
+        classes=("common", "rare"),
+        labels=labels,
+        levels=2 * labels,
+        melanoma=np.full(len(labels), -1),
+        groups=np.arange(len(labels)),
+        probabilities=probabilities,
+        risk=probabilities[:, 1],
+    )
+
+
 def test_more_figures_agree_with_scikit_learn() -> None:
     generator = np.random.default_rng(4)
     labels = generator.choice(4, 300, p=(0.6, 0.2, 0.15, 0.05))
