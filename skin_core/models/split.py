@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 
 def split_at_frozen(model: keras.Model, family: ModelFamily) -> tuple[keras.Model, keras.Model]:
-    """The frozen part and the head of a network, sharing its layers: training the head trains the network.
+    """The frozen part and the head of a network.
 
     Args:
-        model: built by ``family``.
+        model: built by ``family``; nothing of it is changed.
         family: says where the frozen part ends (`ModelFamily.frozen_output`).
 
     Returns:
-        ``features``, from {"image"} to the tensor at the cut; ``head``, from {"features"} (and "tabular" where the
-        network has it) to the probabilities. ``head(features(x))`` equals ``model(x)``.
+        ``features``, from {"image"} to the tensor at the cut, over the network's own layers; ``head``, from {"features"}
+        (and "tabular" where the network has it) to the probabilities, of layers of its own with the same names, weights
+        and dropout seeds. ``head(features(x))`` equals ``model(x)``; what the head learns goes back by the names.
 
     Raises:
         ConfigError: if the family has no backbone.
@@ -30,13 +31,29 @@ def split_at_frozen(model: keras.Model, family: ModelFamily) -> tuple[keras.Mode
     if family.frozen_output is None:
         raise ConfigError(f"{family.name} has no pretrained backbone; set freeze_backbone to false.")
     cut = model.get_layer(family.frozen_output).output
-    # Keras wants the key of a dict input to be the tensor's name; the name means nothing to the graph itself.
-    cut.name = "features"
     inputs = {tensor.name: tensor for tensor in model.inputs}
-    image = inputs.pop("image")
-    features = keras.Model([image], cut, name=f"{model.name}_features")
-    head = keras.Model({"features": cut, **inputs}, model.output, name=f"{model.name}_head")
-    return features, head
+    features = keras.Model([inputs.pop("image")], cut, name=f"{model.name}_features")
+    return features, _head(model, cut, inputs)
+
+
+def _head(model: keras.Model, cut: keras.KerasTensor, others: dict[str, keras.KerasTensor]) -> keras.Model:
+    """Made anew, layer by layer: a head over the network's own layers leaves marks in them with which Keras 3.15 can no
+    longer save the network, and a copy of a whole EfficientNetB7 takes as long as a hundred pictures."""
+    import keras
+
+    entries = {"features": cut, **others}
+    starts = {name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name) for name, tensor in entries.items()}
+    made = {id(tensor): starts[name] for name, tensor in entries.items()}
+    for layer in model.layers:
+        came = keras.tree.flatten(layer.input)
+        if isinstance(layer, keras.layers.InputLayer) or not all(id(tensor) in made for tensor in came):
+            continue
+        copy = type(layer).from_config(layer.get_config())
+        made[id(layer.output)] = copy(keras.tree.map_structure(lambda tensor: made[id(tensor)], layer.input))
+        copy.set_weights(layer.get_weights())
+        if hasattr(layer, "seed_generator"):
+            copy.seed_generator.state.assign(layer.seed_generator.state)
+    return keras.Model(starts, made[id(model.output)], name=f"{model.name}_head")
 
 
 def twin(model: keras.Model) -> keras.Model:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     import keras
 
 # Raised whenever the same settings would give other features.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 # Above this many numbers a picture (B7's map has 125,440) half precision halves a cache of many gigabytes.
 HALF_PRECISION_FROM = 16_384
 
-_BATCH = 32
+# EfficientNetB7 at 224 pixels takes 5 % less time in batches of 8 or 16 than of 32, whose maps leave the cache.
+_BATCH = 16
 
 
 class Features:
@@ -57,8 +59,44 @@ def n_views(config: RunConfig) -> int:
     return config.cached_views if _changes(config).active else 1
 
 
+class Backbone:
+    """A frozen network, compiled once for all sides and views.
+
+    Args:
+        model: from ``image`` to the tensor that is cached.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """As the model's."""
+        return self._model.output_shape
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the weights."""
+        digest = hashlib.sha256()
+        for weight in self._model.weights:
+            digest.update(np.ascontiguousarray(weight).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def run(self):
+        """A compiled call; Keras' `predict` would add its own loop, callbacks and copies."""
+        import tensorflow as tf
+
+        from skin_core.models.folded import with_folded_normalization
+
+        # Folded, a pass of EfficientNetB7 at 224 pixels takes 74 ms a picture instead of 92, and compiles in half the time.
+        model = with_folded_normalization(self._model)
+        image = tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)
+        return tf.function(lambda image: model([image], training=False), input_signature=[image])
+
+
 def backbone_features(
-    backbone: keras.Model,
+    backbone: Backbone,
     pixels: Pixels,
     rows: np.ndarray,
     config: RunConfig,
@@ -71,7 +109,7 @@ def backbone_features(
     """Computes the features of some rows, or reads them where an earlier run left them.
 
     Args:
-        backbone: from ``image`` to the tensor that is cached.
+        backbone: the frozen network.
         pixels: uint8 (N, S, S, 3).
         rows: int64 (M,), rows of ``pixels``.
         config: family, size, crop, seed and augmentation.
@@ -85,7 +123,6 @@ def backbone_features(
     """
     shape = (len(rows), *backbone.output_shape[1:])
     dtype = np.float16 if math.prod(shape[1:]) >= HALF_PRECISION_FROM else np.float32
-    weights = _weights_digest(backbone)
     files = []
     for view in range(views):
         changes = repr((_changes(config), config.seed, pixels.shape[0])) if view else "unchanged"
@@ -99,7 +136,7 @@ def backbone_features(
                 config.crop,
                 pictures,
                 hashlib.sha256(np.asarray(rows, np.int64).tobytes()).hexdigest(),
-                weights,
+                backbone.digest,
                 np.dtype(dtype),
                 view,
                 changes,
@@ -114,15 +151,7 @@ def backbone_features(
     return Features([np.load(file, mmap_mode="r") for file in files])
 
 
-def _compute(backbone, pixels, rows, config, view, file: Path, shape, dtype, name: str, progress) -> None:
-    import tensorflow as tf
-
-    # A compiled call; Keras' `predict` would add its own loop, callbacks and copies.
-    side = pixels.shape[1]
-    run = tf.function(
-        lambda image: backbone([image], training=False),
-        input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32)],
-    )
+def _compute(backbone: Backbone, pixels, rows, config, view, file: Path, shape, dtype, name: str, progress) -> None:
     batches = view_batches(pixels, rows, batch_size=_BATCH, seed=config.seed, view=view, augmentation=_changes(config))
     limit = np.finfo(dtype).max
     # Written as a stream, not through a map: on a full disk a map ends the process with a bus error.
@@ -130,20 +159,13 @@ def _compute(backbone, pixels, rows, config, view, file: Path, shape, dtype, nam
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
         for (inputs,) in tracked(batches, name, -(-len(rows) // _BATCH), progress):
-            stream.write(np.clip(run(inputs["image"]).numpy(), -limit, limit).astype(dtype).tobytes())
+            stream.write(np.clip(backbone.run(inputs["image"]).numpy(), -limit, limit).astype(dtype).tobytes())
 
 
 def _changes(config: RunConfig) -> Augmentation:
     if config.balance == "augment" and not config.augmentation.active:
         return COPY_CHANGES
     return config.augmentation
-
-
-def _weights_digest(model: keras.Model) -> str:
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    return digest.hexdigest()
 
 
 def _check_space(needed: int) -> None:

@@ -118,7 +118,7 @@ class Session:
 
     def _loop(self, prepared: Prepared, pixels: Pixels) -> Loop:
         from skin_core.models.objective import objective_of
-        from skin_core.models.split import split_at_frozen, twin
+        from skin_core.models.split import split_at_frozen
         from skin_core.training.step import Step, start_deterministic
 
         config = self.config
@@ -132,10 +132,11 @@ class Session:
         objective = objective_of(model, len(prepared.classes), label_smoothing=config.label_smoothing, mixing=mixing)
         feed: Feed
         if config.freeze_backbone:
-            backbone, trained = split_at_frozen(twin(model), family(config.family))
+            backbone, trained = split_at_frozen(model, family(config.family))
+            frozen = feature_cache.Backbone(backbone)
             features = {
                 side: feature_cache.backbone_features(
-                    backbone,
+                    frozen,
                     pixels,
                     prepared.rows(side),
                     config,
