@@ -112,7 +112,6 @@ def test_a_smaller_engine_tells_what_it_costs(run_id: str) -> None:
     assert record.size == (info.path / "screen.tflite").stat().st_size < record.full_size
     assert set(record.loss) == {"balanced_accuracy", "malignancy_auc"}
     assert info.parity["probabilities"] <= record.tolerance["probabilities"]
-    assert info.test is None, "the figures on the test split are of another engine"
     card = (info.path / "MODEL_CARD.md").read_text()
     assert "Engine: dynamic" in card and "Lost on validation against float32" in card
     assert not (info.path / "full.tflite").exists()
