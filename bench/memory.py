@@ -63,7 +63,7 @@ class _Peak:
 def _published(run_id: str) -> str:
     os.environ["LESIONLAB_MODELS"] = str(workspace() / "models")
     if not (workspace() / "models" / _BUNDLE).exists():
-        command = _command("publish", run_id, "--name", _BUNDLE)
+        command = _command("publish", run_id, "--name", _BUNDLE, "--without-test")
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return _BUNDLE
 

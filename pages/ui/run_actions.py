@@ -10,7 +10,7 @@ from pages.ui.words import plain
 from skin_core.errors import BundleError
 from skin_core.screening.bundle import check_name
 from skin_core.screening.variant import ENGINES
-from skin_core.services import background
+from skin_core.services import background, judged
 from skin_core.services.runs import RunView
 
 
@@ -46,6 +46,13 @@ def publication(run: RunView) -> None:
             help="A smaller engine loads and runs faster and decides a little differently; the bundle's card tells how "
             "much balanced accuracy and AUC it loses on validation.",
         )
+        without_test = False
+        if "test" not in judged.available(run.run_id):
+            st.caption(
+                ":material/lock: Evaluate the run on its locked test split first. A run that has none can be published "
+                "without; its card then says that nobody knows how good it is."
+            )
+            without_test = st.checkbox("Publish without a test", key=f"without_test_{run.run_id}")
         asked = st.form_submit_button("Publish", icon=":material/publish:", type="primary", key="publish_run")
     if asked:
         try:
@@ -56,7 +63,13 @@ def publication(run: RunView) -> None:
             from skin_core.services import publishing
 
             background.start(
-                key, "Publishing", publishing.publish_run, run_id=run.run_id, name=name.strip(), engine=engine
+                key,
+                "Publishing",
+                publishing.publish_run,
+                run_id=run.run_id,
+                name=name.strip(),
+                engine=engine,
+                without_test=without_test,
             )
             st.rerun()
     show_job(key)

@@ -106,6 +106,10 @@ def publish(
     run: RunArgument,
     name: Annotated[str, typer.Option(help="Name of the bundle: lower-case letters, digits, - and _.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle of that name.")] = False,
+    without_test: Annotated[
+        bool,
+        typer.Option("--without-test", help="Publish a run that was never evaluated; its card says so."),
+    ] = False,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
     compact: CompactOption = False,
@@ -117,7 +121,9 @@ def publish(
 
     with domain_errors(), progress_bar() as report:
         kind = "float16" if compact else engine
-        bundle = publish_run(run, name, progress=report, overwrite=overwrite, engine=kind, prune=prune)
+        bundle = publish_run(
+            run, name, progress=report, overwrite=overwrite, engine=kind, prune=prune, without_test=without_test
+        )
         if as_json:
             print_json({"name": bundle.name, "path": str(bundle.path), "engine": bundle.engine.model_dump()})
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skin_core.screening.card_items import filled, open_items
 from skin_core.screening.record import BundleInfo, EngineLoss, EngineRecord, Evaluation, Figure
 from skin_core.screening.variant import Variant
 
@@ -23,10 +24,12 @@ def model_card(info: BundleInfo) -> str:
     parts = [
         f"# {info.title}",
         "Research software, not a medical device: it must not decide on the care of a person.",
+        "**Never judged on a locked test split: nobody knows how good it is.**" if info.test is None else _looks(info),
         _origin(info),
         _classes(info),
         _performance(info),
         _limits(info),
+        _items(info),
         f"## Terms\n\n{info.data.licence}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -131,6 +134,23 @@ def _limits(info: BundleInfo) -> str:
         lines.insert(0, "- Its backbone was trained from random weights, without ImageNet.")
     lines.append("- The gate refuses pictures far from the training pictures; it does not catch every unsuitable one.")
     return "## Limits\n\n" + "\n".join(lines)
+
+
+def _looks(info: BundleInfo) -> str:
+    """How often the test split was read; more than once, its figures are no longer blind."""
+    if info.facts is None or info.facts.evaluations < 2:
+        return ""
+    return f"**The locked test split was read {info.facts.evaluations} times for this run: its figures are no longer quite blind.**"
+
+
+def _items(info: BundleInfo) -> str:
+    rows = "\n".join(f"| {_cell(item.title)} | {_cell(text)} | {item.numbers} |" for item, text in filled(info))
+    opened = "\n".join(f"- [ ] {item.title} ({item.numbers})" for item in open_items(info))
+    return (
+        "## What reporting guidelines ask\n\nAfter TRIPOD+AI (2024), CLAIM (2024) and CLEAR Derm (2022), filled from the run "
+        f"where the program knows it.\n\n| item | of this model | asked in |\n| --- | --- | --- |\n{rows}\n\n"
+        f"### Open items\n\nOnly a person can answer these:\n\n{opened}"
+    )
 
 
 def _cell(text: str) -> str:

@@ -11,7 +11,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from skin_core.errors import BundleError, RunError, WorkspaceError
+from skin_core.errors import BundleError, LeakError, RunError, WorkspaceError
 from skin_core.paths import models_dir
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import trust
@@ -20,6 +20,8 @@ from skin_core.screening.card import model_card
 from skin_core.screening.draft import AS_TRAINED, Draft, draft
 from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import pack
+from skin_core.screening.served import check_served
+from skin_core.screening.story import run_facts
 from skin_core.screening.variant import Variant
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
@@ -33,6 +35,7 @@ def publish(
     *,
     overwrite: bool = False,
     variant: Variant = AS_TRAINED,
+    without_test: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> BundleInfo:
     """Makes a bundle of a run and puts it on the allow-list.
@@ -42,11 +45,15 @@ def publish(
         name: ``[a-z0-9_-]+``, not taken.
         overwrite: replaces a bundle of that name.
         variant: the engine's size.
+        without_test: publishes a run that was not evaluated on its locked test split, such as one that has none; the
+            card says so.
         progress: told what is done.
 
     Raises:
-        RunError: if there is no such run, or it cannot be published (the sentence says why).
-        BundleError: for a bad or taken name, or if LiteRT differs from Keras.
+        RunError: if there is no such run, it was not evaluated, or it cannot be published (the sentence says why).
+        LeakError: if its split leaked.
+        BundleError: for a bad or taken name, if LiteRT differs from Keras, or if validation pictures screened from
+            their files get other probabilities than in the run.
         WorkspaceError: if there is no space.
     """
     check_name(name)
@@ -57,14 +64,23 @@ def publish(
     if target.exists() and not overwrite:
         raise _taken(name)
     folder = RunFolder.of(run_id)
+    _refuse_leak(folder)
+    if not (without_test or folder.evaluation.is_file()):
+        raise _not_evaluated(run_id)
     made = draft(folder, progress, variant)
+    test = recorded_test(folder, made)
+    if test is None and not without_test:
+        raise _not_evaluated(run_id)
+    served = check_served(folder, made, progress)
     progress(Progress("Writing the bundle", 0, 0))
     info = made.info.model_copy(
         update={
             "name": name,
             "title": view.title or made.info.title,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "test": recorded_test(folder, made),
+            "test": test,
+            "parity": {**made.info.parity, "served": served.difference, "served_n": float(served.n)},
+            "facts": run_facts(folder, view.best_epoch),
         }
     )
     published = _write(folder, made, info, target, overwrite)
@@ -74,15 +90,40 @@ def publish(
 
 
 def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
-    """The run's recorded figures on the locked test split, if they are of the same model."""
+    """The run's recorded figures on the locked test split, if they are of the same weights.
+
+    Of another size of their engine they are told as such: reading the split once more for each size would spend it.
+    """
     try:
-        found = json.loads((folder.path / "evaluation.json").read_text(encoding="utf-8"))
+        found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    if found.get("model") != made.key:
+    judged = str(found.get("model", ""))
+    if judged.partition("-")[0] != made.key.partition("-")[0]:
         return None
     facts = {name: found[name] for name in ("n", "metrics", "intervals")}
+    if judged != made.key:
+        facts["intervals"] += (
+            " They are of the same weights in another engine; what this one loses is told on validation."
+        )
     return Evaluation.model_validate({"split": "test", **facts})
+
+
+def _refuse_leak(folder: RunFolder) -> None:
+    try:
+        leaking = json.loads(folder.prepared.read_text(encoding="utf-8")).get("leaking")
+    except (FileNotFoundError, ValueError):
+        leaking = False
+    if leaking:
+        raise LeakError(
+            f"The split of run {folder.run_id} leaks: lesions or twins lie on more than one side, so its figures are too good and it is not published; train it again with clean=true."
+        )
+
+
+def _not_evaluated(run_id: str) -> RunError:
+    return RunError(
+        f"Run {run_id} was not evaluated on its locked test split, so nobody knows how good it is; evaluate it first. A run without a test split can be published with --without-test, which its card then says."
+    )
 
 
 def _write(folder: RunFolder, made: Draft, info: BundleInfo, target: Path, overwrite: bool) -> BundleInfo:

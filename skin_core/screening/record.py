@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from skin_core.errors import BundleError
 from skin_core.evaluation.risk import RiskCalibration
+from skin_core.screening.facts import RunFacts
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
 SCHEMA_VERSION = 2
@@ -166,7 +167,9 @@ class BundleInfo(_Frozen):
         untrained: its backbone started from random weights.
         precision: of the constants in ``screen.tflite``: "float32", "float16", "dynamic" or "int8".
         engine: its size and what that costs; None in bundles of older versions.
-        parity: largest difference between LiteRT and Keras on real images ("probabilities", "maps").
+        parity: largest difference between LiteRT and Keras on real images ("probabilities", "maps"), and "served":
+            between screening "served_n" validation pictures from their files and what the run said of them.
+        facts: how the run was made; None in bundles of older versions.
         sites: values of site that the encoder knows, for a form.
         files: sha256 of each file.
         path, digest: where it lies, and the sha256 of its ``bundle.json`` (which names all other files' hashes).
@@ -199,6 +202,7 @@ class BundleInfo(_Frozen):
     precision: str = "float32"
     engine: EngineRecord | None = None
     parity: dict[str, float] = Field(default_factory=dict)
+    facts: RunFacts | None = None
     files: dict[str, str] = Field(default_factory=dict)
     path: Path = Field(Path(), exclude=True)
     digest: str = Field("", exclude=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from skin_core.imaging.decode import decode, fit
 from skin_core.screening.bundle import Bundle
+from skin_core.screening.engine import EngineOutput
 from skin_core.screening.record import BundleInfo
 
 Decision = Literal["refer", "no referral", "refused", "undecided"]
@@ -78,11 +80,8 @@ def screen(
         UnusableImageError: if the bytes are no usable image.
     """
     info = bundle.info
-    pixels = decode(data, name=name)
-    square = fit(pixels, info.image_size, info.crop)
     given = {"age": age, "sex": sex, "site": site}
-    tabular = None if bundle.encoder is None else np.atleast_2d(bundle.encoder.encode_one(given))
-    output = bundle.engine.run(square[np.newaxis], tabular)
+    pixels, square, output = look(bundle, data, given, name=name)
     distance = float(bundle.gate.score(output.features, square[np.newaxis])[0])
     features = output.features[0]
     warnings = [*standing_warnings(info), *_about_the_picture(info, pixels), *_about_the_person(info, given)]
@@ -123,6 +122,29 @@ def screen(
         classes=info.class_names,
         crop=info.crop,
     )
+
+
+def look(
+    bundle: Bundle, data: bytes, given: Mapping[str, Any], *, name: str = "The file"
+) -> tuple[np.ndarray, np.ndarray, EngineOutput]:
+    """The one way from a file's bytes to the network's answer; publishing checks it against the run's own predictions.
+
+    Args:
+        bundle: a loaded bundle.
+        data: the file's bytes.
+        given: what is known beside the picture, by column; None is "not known".
+        name: how an error names the file.
+
+    Returns:
+        The picture as decoded, uint8 (H, W, 3); the square that went in, uint8 (S, S, 3); the engine's outputs.
+
+    Raises:
+        UnusableImageError: if the bytes are no usable image.
+    """
+    pixels = decode(data, name=name)
+    square = fit(pixels, bundle.info.image_size, bundle.info.crop)
+    tabular = None if bundle.encoder is None else np.atleast_2d(bundle.encoder.encode_one(given))
+    return pixels, square, bundle.engine.run(square[np.newaxis], tabular)
 
 
 def decide(info: BundleInfo, risk: float | None) -> tuple[Decision, str]:

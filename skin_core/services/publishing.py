@@ -115,6 +115,7 @@ def publish_run(
     overwrite: bool = False,
     engine: EngineKind = "float32",
     prune: float = 0.0,
+    without_test: bool = False,
 ) -> BundleInfo:
     """Publishes a run as a bundle; see `screening.publish.publish`.
 
@@ -122,11 +123,15 @@ def publish_run(
         engine: its size: "float32", "float16", "dynamic" or "int8"; see `screening.variant`. Calibration and threshold
             are fitted to its own outputs, and the bundle tells what it loses.
         prune: share of each convolution's weights to set to zero, 0 to below 1.
+        without_test: publishes a run that was not evaluated on its locked test split; its card says so.
 
     Raises:
-        RunError, BundleError, WorkspaceError: one sentence on what stands against it.
+        RunError, LeakError, BundleError, WorkspaceError: one sentence on what stands against it.
     """
-    return bundles.publish(run_id, name, overwrite=overwrite, variant=Variant(engine, prune), progress=progress)
+    variant = Variant(engine, prune)
+    return bundles.publish(
+        run_id, name, overwrite=overwrite, variant=variant, without_test=without_test, progress=progress
+    )
 
 
 def evaluate_bundle(bundle: str | Path, data: str | Path, progress: ProgressCallback = ignore_progress) -> Evaluated:

@@ -15,7 +15,7 @@ EPOCHS = f"({CHART}?.calcdata?.[0]?.length ?? 0)"
 RANGE = f"() => {CHART}.layout.xaxis.range"
 
 
-def _fill_number(tab: Page, label: str, value: int) -> None:
+def _fill_number(tab: Page, label: str, value: int | str) -> None:
     box = tab.get_by_role("spinbutton", name=label, exact=True)
     box.fill(str(value))
     box.press("Enter")
@@ -48,6 +48,38 @@ def _start_run(tab: Page) -> None:
     expect(tab.get_by_text("60 epochs at most")).to_be_visible()
     tab.get_by_role("button", name="Start", exact=True).click()
     expect(tab.get_by_role("heading", name="Journey")).to_be_visible()
+
+
+def _evaluate_and_read(tab: Page) -> None:
+    """The locked test split is read once; its figures, a mistake's pictures and the report can be looked at."""
+    # Not evaluated yet: nothing is published by default.
+    expect(tab.get_by_text("Evaluate the run on its locked test split first")).to_be_visible()
+    tab.get_by_role("button", name="Evaluate on the locked test split").click()
+    expect(tab.get_by_text("The locked test split was read once")).to_be_visible(timeout=LONG_MS)
+    expect(tab.get_by_role("cell", name="AUC, melanoma against the rest")).to_be_visible()
+    expect(tab.get_by_text("Evaluate the run on its locked test split first")).to_have_count(0)
+
+    tab.get_by_role("tab", name="In your clinic").click()
+    _fill_number(tab, "Malignant or premalignant lesions in your clinic (in 100)", "2.0")
+    expect(tab.get_by_text("lesions like these, 20 would be malignant or premalignant")).to_be_visible()
+
+    tab.get_by_role("tab", name="Mistakes").click()
+    plot = tab.locator(".st-key-judged_cells_test .nsewdrag")
+    box = plot.bounding_box()
+    # The first cell of the diagonal may be empty; the nevi, the most frequent class, are the sixth of seven.
+    for column in range(7):
+        tab.mouse.click(box["x"] + (column + 0.5) * box["width"] / 7, box["y"] + 5.5 * box["height"] / 7)
+        tab.wait_for_timeout(300)
+        if tab.get_by_text(re.compile(r"^nv, (taken for|rightly named)")).count():
+            break
+    expect(tab.get_by_text(re.compile(r"^nv, (taken for|rightly named).*: \d+ image"))).to_be_visible()
+    expect(tab.get_by_test_id("stImage").first).to_be_visible()
+
+    tab.get_by_role("tab", name="Report").click()
+    with tab.expect_download() as waiting:
+        tab.get_by_role("button", name="Report (HTML)").click()
+    page = Path(waiting.value.path()).read_text()
+    assert "<svg" in page and "<script" not in page and "Evaluation of Journey" in page
 
 
 @pytest.mark.timeout(1500)
@@ -91,6 +123,7 @@ def test_from_no_data_to_a_screened_picture(app, tab: Page, chromium) -> None:
 
     tab.get_by_role("link", name="Publish it").click()
     expect(tab.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    _evaluate_and_read(tab)
     name = tab.get_by_role("textbox", name="Name of the bundle")
     name.fill("Not A Name")
     tab.get_by_role("button", name="Publish", exact=True).click()
@@ -107,5 +140,11 @@ def test_from_no_data_to_a_screened_picture(app, tab: Page, chromium) -> None:
     expect(tab.get_by_text(picture.name).first).to_be_visible()
     expect(tab.get_by_text("Risk: malignant or premalignant")).to_be_visible()
     expect(tab.get_by_text("Where the model looked")).to_be_visible()
+    # The prevalence stands beside the risk, and the card says what was judged and what is open.
+    expect(tab.get_by_text(re.compile(r"It assumes that \d+\.\d in 100 lesions"))).to_be_visible()
+    tab.get_by_text("What reporting guidelines ask").click()
+    expect(tab.get_by_text("Ethics approval and consent")).to_be_visible()
+    card = (app.models / "journey" / "MODEL_CARD.md").read_text()
+    assert "On the locked test split, read once" in card and "- [ ] Ethics approval" in card
     expect(tab.get_by_test_id("stException")).to_have_count(0)
     assert "Traceback" not in app.log.read_text()

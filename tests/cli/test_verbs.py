@@ -58,6 +58,7 @@ def run(home: Path, demo: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def bundle(home: Path, run: dict) -> str:
+    document("evaluate", run["run"], home=home)
     return document("publish", run["run"], "--name", "cli-bundle", home=home)["name"]
 
 
@@ -118,7 +119,8 @@ def test_train_prints_the_run_and_runs_lists_it(home: Path, run: dict) -> None:
 
 
 def test_evaluate_reports_intervals_or_null(home: Path, run: dict) -> None:
-    result = document("evaluate", run["run"], home=home)
+    result = document("evaluate", run["run"], "--report", home / "out" / "report.html", home=home)
+    assert "<svg" in (home / "out" / "report.html").read_text()
     assert result["n"] > 0
     for name in ("balanced_accuracy", "malignancy_auc", "accuracy", "ece"):
         entry = result["metrics"][name]

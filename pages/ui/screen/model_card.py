@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.words import count, in_hundred, plain, with_interval
+from skin_core.screening.card import model_card
+from skin_core.screening.card_items import filled, open_items
 from skin_core.services.screening import BundleInfo
 
 _METRICS = {
@@ -30,6 +32,30 @@ def show_model_card(info: BundleInfo) -> None:
             st.markdown("**Limits**")
             st.markdown(_limits(info))
             st.caption(f"Licence: {plain(info.data.licence or 'not stated')}")
+        st.download_button(
+            "Model card (Markdown)",
+            data=lambda: model_card(info).encode(),
+            file_name=f"{info.name}-model-card.md",
+            mime="text/markdown",
+            icon=":material/download:",
+            key="screen_card",
+            on_click="ignore",
+        )
+    # Expanders do not hold each other, and a whole checklist would bury the figures.
+    with st.expander("What reporting guidelines ask", icon=":material/checklist:"):
+        st.markdown(_items(info))
+
+
+def _items(info: BundleInfo) -> str:
+    """After TRIPOD+AI, CLAIM and CLEAR Derm: what the program knows, then what only a person can answer."""
+    rows = "\n".join(f"| {_cell(item.title)} | {_cell(text)} | {item.numbers} |" for item, text in filled(info))
+    missing = open_items(info)
+    opened = "\n".join(f"- {plain(item.title)} ({item.numbers})" for item in missing)
+    return (
+        "After TRIPOD+AI (2024), CLAIM (2024) and CLEAR Derm (2022), filled from the run where the program knows it.\n\n"
+        f"| Item | Of this model | Asked in |\n| --- | --- | --- |\n{rows}\n\n"
+        f"**Open items: {len(missing)}.** Only a person can answer these:\n\n{opened}"
+    )
 
 
 def _data(info: BundleInfo) -> str:

@@ -1,0 +1,109 @@
+"""What is not published: a run that nobody judged, one whose split leaked, one that is served otherwise than trained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from published import workspace_of
+
+from skin_core.errors import BundleError, LeakError, RunError
+from skin_core.screening.bundle import read_info
+from skin_core.screening.card import model_card
+from skin_core.screening.card_items import ITEMS, filled, open_items
+from skin_core.services import publishing, runs
+from skin_core.training.folder import RunFolder
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def folder(tiny_bundle: Path, workspace: Path) -> RunFolder:
+    """The folder of the tiny bundle's run, in this test's workspace."""
+    shutil.copytree(workspace_of(tiny_bundle), workspace)
+    return RunFolder.of(runs.list_runs()[0].run_id)
+
+
+def test_a_run_that_was_not_evaluated_is_refused_unless_that_is_wanted(folder: RunFolder) -> None:
+    folder.evaluation.unlink()
+    with pytest.raises(RunError, match="not evaluated on its locked test split"):
+        publishing.publish_run(folder.run_id, "early")
+    info = publishing.publish_run(folder.run_id, "early", without_test=True)
+    assert info.test is None
+    assert "Never judged on a locked test split" in (info.path / "MODEL_CARD.md").read_text()
+
+
+def test_an_evaluation_of_other_weights_does_not_count(folder: RunFolder) -> None:
+    record = json.loads(folder.evaluation.read_text())
+    folder.evaluation.write_text(json.dumps({**record, "model": "0123456789abcdef-v3"}))
+    with pytest.raises(RunError, match="not evaluated"):
+        publishing.publish_run(folder.run_id, "other")
+
+
+def test_a_split_that_leaked_is_refused(folder: RunFolder) -> None:
+    facts = json.loads(folder.prepared.read_text())
+    folder.prepared.write_text(json.dumps({**facts, "leaking": True}))
+    with pytest.raises(LeakError, match="leaks"):
+        publishing.publish_run(folder.run_id, "leaky")
+
+
+def test_validation_pictures_from_their_files_give_the_runs_predictions(folder: RunFolder) -> None:
+    info = publishing.publish_run(folder.run_id, "served")
+    assert info.parity["served"] <= 1e-4 and info.parity["served_n"] >= 20
+    with np.load(folder.predictions, allow_pickle=False) as kept:
+        arrays = dict(kept)
+    arrays["probabilities"] = arrays["probabilities"] + np.float32(3e-4)
+    np.savez(folder.predictions, **arrays)
+    with pytest.raises(BundleError, match="get other probabilities than the run's own predictions"):
+        publishing.publish_run(folder.run_id, "drifted")
+
+
+def test_a_picture_that_changed_or_went_shows(folder: RunFolder, tmp_path: Path) -> None:
+    facts = json.loads(folder.prepared.read_text())
+    moved = tmp_path / "data"
+    shutil.copytree(facts["root"], moved)
+    folder.prepared.write_text(json.dumps({**facts, "root": str(moved)}))
+    import pandas as pd
+
+    split = pd.read_csv(folder.split, dtype=str).set_index("image_id")["split"]
+    places = pd.read_parquet(folder.manifest, columns=["image_id", "location"]).set_index("image_id")["location"]
+    pictures = [moved / place for place in places[split[split == "validation"].index]]
+    data = [path.read_bytes() for path in pictures]
+    for path, other in zip(pictures, data[1:] + data[:1], strict=True):
+        path.write_bytes(other)
+    with pytest.raises(BundleError, match="files or columns have changed"):
+        publishing.publish_run(folder.run_id, "swapped")
+    for path in pictures:
+        path.unlink()
+    with pytest.raises(BundleError, match="cannot be read any more"):
+        publishing.publish_run(folder.run_id, "gone")
+
+
+def test_the_card_answers_what_it_knows_and_lists_what_it_does_not(tiny_bundle: Path) -> None:
+    info = read_info(tiny_bundle)
+    answered, missing = {item.title: text for item, text in filled(info)}, {item.title for item in open_items(info)}
+    assert len(answered) + len(missing) == len(ITEMS) and not missing & set(answered)
+    assert "On the locked test split, read once" in answered["Result on data of the same source"]
+    assert {"Ethics approval and consent", "Funding and conflicts of interest"} <= missing
+    assert info.facts.images["train"]["nv"] == next(entry.n_train for entry in info.classes if entry.name == "nv")
+    card = model_card(info)
+    assert card == (tiny_bundle / "MODEL_CARD.md").read_text()
+    for item in ITEMS:
+        assert item.numbers in card
+    # Nothing of this machine.
+    assert str(tiny_bundle.parent.parent) not in card
+
+
+def test_every_item_of_the_guidelines_is_asked() -> None:
+    def numbers(field: str) -> set[str]:
+        told = ",".join(getattr(item, field) for item in ITEMS)
+        return {part.strip() for part in told.split(",") if part.strip()}
+
+    assert {number.rstrip("abcdefg") for number in numbers("tripod")} == {str(number) for number in range(1, 28)} - {
+        "21"
+    }
+    assert numbers("claim") == {str(number) for number in range(1, 45)}
+    assert numbers("clear") == {str(number) for number in range(1, 26)}
