@@ -141,11 +141,16 @@ class _Tables:
         self._slot_bits = int(np.ceil(np.log2(max(2, len(some))))) + 1
         keys = _keys(vectors[some], self._directions, self.bits)
         slots = self._slots(keys)
-        order = np.stack([np.lexsort(columns) for columns in zip(keys, slots, strict=True)])
-        self._rows = some[order].astype(np.int32).ravel()
-        self._found_keys = np.take_along_axis(keys, order, axis=1).ravel()
-        counts = np.bincount(slots.ravel(), minlength=TABLES << self._slot_bits)
-        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        rows = np.empty(keys.shape, np.int32)
+        size = 1 << self._slot_bits
+        self._starts = np.zeros(TABLES * size + 1, np.int32)
+        # A table at a time: the sorting's own arrays are as large as all that is kept.
+        for table in range(TABLES):
+            order = np.lexsort((keys[table], slots[table]))
+            rows[table], keys[table] = some[order], keys[table][order]
+            counts = np.bincount(slots[table] - np.uint32(table * size), minlength=size)
+            self._starts[table * size + 1 : (table + 1) * size + 1] = table * len(some) + np.cumsum(counts)
+        self._rows, self._found_keys = rows.ravel(), keys.ravel()
 
     def meetings(self, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs (row here, row of ``others``) that share a key in any table, each once."""

@@ -52,12 +52,11 @@ def find_twins(a: Signatures, b: Signatures | None = None, *, progress: Progress
             (`identical_groups` does that).
         progress: told of the search.
     """
-    first_a, _ = a.distinct
     if b is None:
-        left, right, values = _verified(a.thumbs[first_a], None, progress)
+        left, right, values = _verified(_thumbs(a), None, progress)
         return _expanded(a, a, left, right, values, within=True)
-    first_b, _ = b.distinct
-    left, right, values = _verified(a.thumbs[first_a], b.thumbs[first_b], progress)
+    first_a, first_b = a.distinct[0], b.distinct[0]
+    left, right, values = _verified(_thumbs(a), _thumbs(b), progress)
     same_left, same_right = _same_pixels(a.digests[first_a], b.digests[first_b])
     doubled = set(zip(same_left.tolist(), same_right.tolist(), strict=True))
     keep = np.array([pair not in doubled for pair in zip(left.tolist(), right.tolist(), strict=True)], bool)
@@ -74,6 +73,12 @@ def identical_groups(signatures: Signatures) -> list[list[int]]:
     for row, group in enumerate(number.tolist()):
         members.setdefault(group, []).append(row)
     return [rows for rows in members.values() if len(rows) > 1]
+
+
+def _thumbs(signatures: Signatures) -> np.ndarray:
+    """Of the distinct pictures; without a copy where all are."""
+    first, _ = signatures.distinct
+    return signatures.thumbs if len(first) == len(signatures) else signatures.thumbs[first]
 
 
 def _same_pixels(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
