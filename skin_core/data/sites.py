@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from skin_core.data.words import translated
 from skin_core.errors import ConfigError
 
 SITES = (
@@ -47,9 +48,7 @@ def general_site(raw: pd.Series) -> pd.Series:
         string, same index: the general vocabulary's word; a value without one is its own level, in lower case;
         NA where nothing is known.
     """
-    said = raw.astype("string").str.strip().str.lower()
-    names = {name: _general(name) for name in said.dropna().unique()}
-    return said.map(names).astype("string")
+    return translated(raw.astype("string"), lambda said: _general(said.strip().lower()))
 
 
 def site_of(said: str) -> str | None:
