@@ -29,6 +29,7 @@ from skin_core.screening.gate import Gate
 from skin_core.screening.loss import engine_losses
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
+from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo, Calibration, EngineRecord, Evaluation, Figure, OperatingPoint
 from skin_core.screening.risk import endpoint_columns, risk_of
 from skin_core.screening.truth import group_word, scored
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from skin_core.data.cache import PixelCache
 
 VERSION = 3
+VALIDATION = "predictions_validation.npz"
 PARITY_SAMPLES = 8
 # The gate's means and covariances are known well enough from this many; a large network takes a second a picture.
 GATE_IMAGES = 1500
@@ -163,6 +165,7 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
     groups = groups_of(folder, prepared)[validation]
     info = described.model_copy(update={"parity": exported["parity"], "precision": record.kind, "engine": record})
     info = _fitted(info, config, prepared, groups, validation, on_validation)
+    _keep_validation(out, info, prepared, groups, validation, on_validation)
     full = out / "full.tflite"
     if full.exists():
         what = "Comparing with the engine as trained"
@@ -181,6 +184,15 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
         info = info.model_copy(update={"engine": record})
         full.unlink()
     write_text(out / "draft.json", info.model_dump_json(indent=1))
+
+
+def _keep_validation(
+    out: Path, info: BundleInfo, prepared: Prepared, groups: np.ndarray, rows: np.ndarray, outputs: Outputs
+) -> None:
+    """What the engine says of validation, for curves that agree with the figures to the last digit."""
+    frame = prepared.manifest.frame.iloc[rows]
+    found = scored(info, frame, groups, outputs.logits, group_word=group_word(prepared.manifest))
+    save_predictions(out / VALIDATION, frame["image_id"].to_numpy(dtype=object), found)
 
 
 def _export(

@@ -154,3 +154,11 @@ def test_a_run_is_compared_with_another_on_the_same_pictures(open_page, evaluate
     table = next(table.value for table in app.dataframe if "p" in table.value)
     assert set(table["In words"]) <= {"may be chance", "cannot be told"}
     assert runs.get_run(second).title == runs.get_run(first).title
+
+
+def test_validations_curves_agree_with_its_figures(evaluated) -> None:
+    from skin_core.services.judged_curves import curves_of
+
+    found = judged.judged(evaluated[1], "validation")
+    drawn = curves_of(evaluated[1], "validation", resamples=10)
+    assert drawn.auc == found.row("malignancy_auc").figure.value
