@@ -26,6 +26,8 @@ from skin_core.screening.variant import Variant
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 
+# In the key of a draft whose network was pruned (`variant.Variant.key`).
+_PRUNED = "pruned"
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -93,6 +95,7 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
     """The run's recorded figures on the locked test split, if they are of the same weights.
 
     Of another size of their engine they are told as such: reading the split once more for each size would spend it.
+    A pruned network is another network, and has no figures but its own.
     """
     try:
         found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
@@ -100,6 +103,8 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
         return None
     judged = str(found.get("model", ""))
     if judged.partition("-")[0] != made.key.partition("-")[0]:
+        return None
+    if judged != made.key and _PRUNED in judged + made.key:
         return None
     facts = {name: found[name] for name in ("n", "metrics", "intervals")}
     if judged != made.key:
