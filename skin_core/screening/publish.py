@@ -72,8 +72,8 @@ def publish(
     made = draft(folder, progress, variant)
     test = recorded_test(folder, made)
     if test is None and not without_test:
-        raise _not_evaluated(run_id)
-    served = check_served(folder, made, progress)
+        raise _not_evaluated(run_id, variant)
+    served = check_served(folder, made, progress, as_trained=variant == AS_TRAINED)
     progress(Progress("Writing the bundle", 0, 0))
     info = made.info.model_copy(
         update={
@@ -125,9 +125,10 @@ def _refuse_leak(folder: RunFolder) -> None:
         )
 
 
-def _not_evaluated(run_id: str) -> RunError:
+def _not_evaluated(run_id: str, variant: Variant = AS_TRAINED) -> RunError:
+    pruned = f", with --prune {variant.prune:g}, since a pruned network is another one" if variant.prune else ""
     return RunError(
-        f"Run {run_id} was not evaluated on its locked test split, so nobody knows how good it is; evaluate it first. A run without a test split can be published with --without-test, which its card then says."
+        f"Run {run_id} was not evaluated on its locked test split, so nobody knows how good it is; evaluate it first{pruned}. A run without a test split can be published with --without-test, which its card then says."
     )
 
 

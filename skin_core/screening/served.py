@@ -49,7 +49,9 @@ class Served:
         return self.difference <= self.tolerance
 
 
-def check_served(folder: RunFolder, made: Draft, progress: ProgressCallback = ignore_progress) -> Served:
+def check_served(
+    folder: RunFolder, made: Draft, progress: ProgressCallback = ignore_progress, *, as_trained: bool = True
+) -> Served:
     """Screens some validation pictures from their files and compares.
 
     The engine as trained must give the run's own validation predictions back. A smaller one differs from those by what
@@ -58,11 +60,12 @@ def check_served(folder: RunFolder, made: Draft, progress: ProgressCallback = ig
     Args:
         folder: of the run. made: its draft bundle.
         progress: told what is done.
+        as_trained: whether nothing was rounded or pruned.
 
     Raises:
         BundleError: if no validation picture can be read any more, or they differ.
     """
-    found = _compared(folder, made, progress)
+    found = _compared(folder, made, progress, as_trained)
     if not found.agrees:
         raise BundleError(
             f"Screened from their files, {found.n} validation pictures get other probabilities than {found.against} (by up to {found.difference:.2g}; expected at most {found.tolerance:g}): files or columns have changed since the run was made, so it is not published; train it again."
@@ -70,7 +73,7 @@ def check_served(folder: RunFolder, made: Draft, progress: ProgressCallback = ig
     return found
 
 
-def _compared(folder: RunFolder, made: Draft, progress: ProgressCallback) -> Served:
+def _compared(folder: RunFolder, made: Draft, progress: ProgressCallback, as_trained: bool) -> Served:
     config, prepared = folder.read_config(), load_prepared(folder)
     ids, expected = _kept(folder)
     chosen = np.unique(np.linspace(0, len(ids) - 1, min(SAMPLE, len(ids))).round().astype(int))
@@ -79,8 +82,7 @@ def _compared(folder: RunFolder, made: Draft, progress: ProgressCallback) -> Ser
     bundle = Bundle(made.info, made.engine(), Gate.from_bytes((made.path / "gate.npz").read_bytes()))
     outputs = _from_files(bundle, prepared, rows, progress)
     given = np.concatenate([output.probabilities for output in outputs])
-    record = made.info.engine
-    if record is None or (record.kind == "float32" and not record.pruned):
+    if as_trained:
         tolerance = HALF_TOLERANCE if _in_half(config, outputs[0]) else TOLERANCE
         return Served(len(rows), _largest(given - expected[chosen]), tolerance, "the run's own predictions")
     from skin_core.data.cache import open_pixels

@@ -17,8 +17,8 @@ h1 { font-size: 1.8rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.
 h3 { font-size: 1rem; margin: 1rem 0 .2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; } caption { text-align: left; color: #44545e; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #d9e1e6; vertical-align: top; }
-td:first-child { min-width: 9rem; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td:first-child { min-width: 6rem; }
+td.number { font-variant-numeric: tabular-nums; }
 .note { color: #44545e; } .standing { background: #f2f6f8; padding: .6rem .8rem; border-left: 4px solid #0b6285; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; } svg { max-width: 100%; height: auto; }
 @media print { body { max-width: none; margin: 0; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }

@@ -81,7 +81,9 @@ def test_each_cell_can_be_chosen_and_read() -> None:
     counts = np.array([[8, 2], [0, 0]])
     figure = charts.cells_chart(counts, ["nv", "mel"])
     points = figure.data[1]
-    assert [tuple(cell) for cell in points.customdata] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert list(zip(points.y, points.x, strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    # Plotly chooses no point where dragging is switched off.
+    assert figure.layout.clickmode == "event+select" and figure.layout.dragmode
     assert list(points.text) == ["8", "2", "0", "0"]
     # Black on the bright cell, white on the dark ones.
     assert list(points.textfont.color) == ["#000000", "#FFFFFF", "#FFFFFF", "#FFFFFF"]

@@ -70,12 +70,13 @@ def _take(points: list[dict], cases: Cases, cells: dict[str, int]) -> None:
     """A cell that was clicked since the last run becomes the choice; a choice of another set of cells is dropped."""
     if st.session_state.get(_CHOSEN) not in cells:
         st.session_state.pop(_CHOSEN, None)
-    told = tuple(points[0]["customdata"]) if points else None
+    # The cells are numbered row by row.
+    told = divmod(int(points[0]["point_index"]), len(cases.classes)) if points else None
     if told == st.session_state.get(f"{_CHOSEN}_seen"):
         return
     st.session_state[f"{_CHOSEN}_seen"] = told
     if told is not None:
-        key = f"cell\n{cases.classes[int(told[0])]}\n{cases.classes[int(told[1])]}"
+        key = f"cell\n{cases.classes[told[0]]}\n{cases.classes[told[1]]}"
         if key in cells:
             st.session_state[_CHOSEN] = key
 

@@ -202,7 +202,7 @@ def cells_chart(counts: np.ndarray, names: Sequence[str]) -> Figure:
     Args:
         counts: int (C, C), true class by row. names: C.
 
-    The chosen point's ``customdata`` is (true class, predicted class), as indices.
+    Points are numbered row by row: point ``true * C + predicted``.
     """
     import plotly.graph_objects as go
 
@@ -231,7 +231,6 @@ def cells_chart(counts: np.ndarray, names: Sequence[str]) -> Figure:
         text=[f"{count:,}" for count in counts.ravel()],
         # White on cividis' dark half, black on its bright one: AA contrast on both.
         textfont={"color": ["#000000" if value > 0.5 else "#FFFFFF" for value in share.ravel()], "size": 14},
-        customdata=np.stack([row, column], axis=1),
         hovertext=[
             f"true {html.escape(names[r])}, said {html.escape(names[c])}: {counts[r, c]:,} images ({share[r, c]:.0%})"
             for r, c in zip(row, column, strict=True)
@@ -244,7 +243,8 @@ def cells_chart(counts: np.ndarray, names: Sequence[str]) -> Figure:
     ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": [html.escape(name) for name in names]}
     figure.update_yaxes(range=[n - 0.5, -0.5], showgrid=False, **ticks)
     figure.update_xaxes(range=[-0.5, n - 0.5], showgrid=False, **ticks)
-    figure.update_layout(clickmode="event+select", dragmode=False)
+    # Plotly chooses no point where dragging is switched off.
+    figure.update_layout(clickmode="event+select", dragmode="pan")
     return figure
 
 
