@@ -106,7 +106,7 @@ def test_overwrite_replaces(run_id: str) -> None:
 
 
 def test_a_smaller_engine_tells_what_it_costs(run_id: str) -> None:
-    with pytest.raises(RunError, match="with --prune 0.3"):
+    with pytest.raises(RunError, match=r"with --prune 0\.3"):
         publishing.publish_run(run_id, "small", engine="dynamic", prune=0.3)
     info = publishing.publish_run(run_id, "small", engine="dynamic", prune=0.3, without_test=True)
     record = info.engine
