@@ -69,6 +69,7 @@ def _evaluate_and_read(tab: Page) -> None:
     expect(cells).to_have_count(49)
     tab.wait_for_timeout(1000)  # The chart takes its place when the columns around it have theirs.
     column = next(column for column in range(7) if cells.nth(35 + column).text_content() != "0")
+    cells.nth(35 + column).scroll_into_view_if_needed()
     box = cells.nth(35 + column).bounding_box()
     tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(tab.get_by_text(re.compile(r"^nv, (taken for|rightly named).*: \d+ image"))).to_be_visible()
