@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from functools import cache
+
+_TCP = (socket.AF_INET, socket.AF_INET6)
 
 
 @cache
@@ -21,9 +24,12 @@ def send_at_once() -> None:
         return  # No Linux: pages come 40 ms later, and that is all.
     for handle in handles:
         try:
+            if not stat.S_ISSOCK(os.fstat(handle).st_mode):
+                continue
             # A second handle of the same socket: closing it closes nothing else.
-            with socket.socket(fileno=os.dup(handle)) as ours:
-                if ours.type == socket.SOCK_STREAM and ours.family in (socket.AF_INET, socket.AF_INET6):
+            with socket.fromfd(handle, socket.AF_INET, socket.SOCK_STREAM) as ours:
+                family = ours.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
+                if ours.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_TCP and family in _TCP:
                     ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
-            continue  # No socket, or closed meanwhile.
+            continue  # Closed meanwhile.
