@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,6 +134,19 @@ class Answering:
         return answer.strip()
 
 
+# The kernel counts the memory of whoever forks to the peak of the process that it becomes: a bench with gigabytes of its
+# own would see them in everything that it measures. So a small process stands between.
+_LAUNCHER = """
+import json, os, resource, subprocess, sys, time
+begun = time.perf_counter()
+code = subprocess.call(sys.argv[2:])
+seconds = time.perf_counter() - begun
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+found = [code, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]
+os.write(int(sys.argv[1]), json.dumps(found).encode())
+"""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A process that ran to its end.
@@ -155,21 +170,20 @@ def whole_process(command: Sequence[str], *, environment: Mapping[str, str] | No
     Raises:
         RuntimeError: if it fails, with the end of what it wrote.
     """
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    with process.stdout as pipe:
-        output = pipe.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {output[-2000:]}")
-    return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, output)
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as told:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(writing), *command],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(writing,),
+            text=True,
+            check=True,
+        )
+        os.close(writing)
+        code, seconds, processor_seconds, peak_kib = json.load(told)
+    if code:
+        raise RuntimeError(f"{' '.join(command)} ended with {code}: {done.stdout[-2000:]}")
+    return Finished(seconds, processor_seconds, peak_kib * 1024 / 1e6, done.stdout)
