@@ -29,7 +29,7 @@ def start(title: str, *, question: str = "") -> None:
         title: what the page is, in the browser's tab and as its heading.
         question: the one question that the page answers, under its heading.
     """
-    if runtime.exists():  # A page run by itself, as tests do, has no server and nobody who waits.
+    if _has_server():
         send_at_once()
         warm_up()
     tab = title if title == "LesionLab" else f"{title} · LesionLab"
@@ -40,6 +40,12 @@ def start(title: str, *, question: str = "") -> None:
     st.title(title, anchor=False)
     if question:
         st.markdown(question)
+
+
+def _has_server() -> bool:
+    """Whether somebody waits: a page that is run by itself, as tests do, has no server or a stand-in for one."""
+    # A stand-in passes for an instance, so the type itself is asked.
+    return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime
 
 
 def _navigation() -> None:
