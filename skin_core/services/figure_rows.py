@@ -86,6 +86,14 @@ class Interval:
         found = {} if entry is None else {part: entry.get(part) for part in parts}
         return cls(**{part: math.nan if value is None else float(value) for part, value in found.items()})
 
+    def in_words(self, digits: int = 3) -> str:
+        """``0.871 (0.842 to 0.899)``; "undefined", or "interval not known" where the images cannot tell it."""
+        if math.isnan(self.value):
+            return "undefined"
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{self.value:.{digits}f} (interval not known)"
+        return f"{self.value:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
 
 @dataclass(frozen=True)
 class Row:

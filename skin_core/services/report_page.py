@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from html import escape
-
-from skin_core.services.judged import Interval
 
 NOT_A_DEVICE = "Research software, not a medical device: no figure here replaces an examination."
 
@@ -81,12 +78,3 @@ def pictures(named: Sequence[tuple[str, str]]) -> str:
     """SVG pictures beside each other, each with its caption (plain text)."""
     figures = (f"<figure><figcaption>{escape(words)}</figcaption>{svg}</figure>" for words, svg in named)
     return f'<div class="pictures">{"".join(figures)}</div>'
-
-
-def words(value: Interval, digits: int = 3) -> str:
-    """A figure with its interval, "undefined" where it is."""
-    if math.isnan(value.value):
-        return "undefined"
-    if math.isnan(value.low) or math.isnan(value.high):
-        return f"{value.value:.{digits}f} (interval not known)"
-    return f"{value.value:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"

@@ -20,7 +20,7 @@ from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.services import report_page as page
 from skin_core.services import report_pictures as pictures
 from skin_core.services import results
-from skin_core.services.judged import BY_CLASS, HEADLINES, Judged, judged, predictions_of
+from skin_core.services.judged import BY_CLASS, HEADLINES, Interval, Judged, judged, predictions_of
 from skin_core.services.judged_curves import MELANOMA, RISK, Curves, curves_of, endpoints
 from skin_core.services.recorded import DOCUMENT, FIGURES, REPORT, plain, record_subgroups, recorded_subgroups
 from skin_core.services.referral import referral_of
@@ -116,7 +116,7 @@ def _figures(found: Judged) -> list[str]:
         ("All others", [row.name for row in found.rows if row.name not in HEADLINES]),
     ):
         rows = [found.row(name) for name in names]
-        cells = [(row.part, row.title, page.words(row.figure), f"{row.n:,}", row.beside) for row in rows]
+        cells = [(row.part, row.title, row.figure.in_words(), f"{row.n:,}", row.beside) for row in rows]
         parts += [page.heading(title, 3) if title else "", page.table(columns, cells, numbers=(2, 3))]
     return parts
 
@@ -145,7 +145,7 @@ def _operating(found: Judged, points: list[dict[str, Any]]) -> list[str]:
     rows = []
     for place, point in enumerate(points):
         chosen = point["chosen"] + (" (in use)" if place == 0 else "")
-        figures = (page.words(page.Interval(**point[name]), 2) for name in names)
+        figures = (Interval(**point[name]).in_words(2) for name in names)
         rows.append((chosen, f"{point['threshold']:.4f}", *figures))
     columns = ("Chosen on validation as", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV", "Referred")
     told = (
@@ -159,8 +159,7 @@ def _operating(found: Judged, points: list[dict[str, Any]]) -> list[str]:
 def _classes(found: Judged) -> list[str]:
     columns = ("Class", "Images", "AUC", "Average precision", "Sensitivity", "Specificity", "Precision", "F1")
     rows = [
-        (entry.name, f"{entry.n:,}", *(page.words(entry.figures[name], 2) for name in BY_CLASS))
-        for entry in found.classes
+        (entry.name, f"{entry.n:,}", *(entry.figures[name].in_words(2) for name in BY_CLASS)) for entry in found.classes
     ]
     _, truth = predictions_of(found.run_id, found.split)
     matrix = pictures.confusion(truth.confusion(), truth.classes)
@@ -178,8 +177,8 @@ def _subgroups(found: Judged, subgroups: dict[str, Any] | None) -> list[str]:
     rows, cells = [], []
     for level in subgroups["levels"]:
         name = f"{level['attribute']}: {level['name']}"
-        entries = [page.Interval.of(level["figures"].get(figure)) for figure in ("auc", "sensitivity", "specificity")]
-        told = ["too few"] * 3 if level["too_small"] else [page.words(entry, 2) for entry in entries]
+        entries = [Interval.of(level["figures"].get(figure)) for figure in ("auc", "sensitivity", "specificity")]
+        told = ["too few"] * 3 if level["too_small"] else [entry.in_words(2) for entry in entries]
         cells.append((name, f"{level['n']:,}", f"{level['n_positive']:,}", *told))
         if not math.isnan(entries[0].value):
             rows.append((name, level["n"], entries[0].value, entries[0].low, entries[0].high))
@@ -227,7 +226,7 @@ def _csv(found: Judged) -> str:
     return out.getvalue()
 
 
-def _cells(value: page.Interval) -> list[str]:
+def _cells(value: Interval) -> list[str]:
     return ["" if math.isnan(part) else repr(part) for part in (value.value, value.low, value.high)]
 
 

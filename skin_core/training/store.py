@@ -217,14 +217,15 @@ def view(run_id: str) -> RunView:
 def views() -> list[RunView]:
     """Every run, the newest first; a folder that cannot be read as a run is left out."""
     found = []
-    for path in sorted(runs_dir().iterdir(), reverse=True):
+    for path in runs_dir().iterdir():
         if path.name.startswith(".") or not (path / "config.json").is_file():
             continue
         try:
             found.append(view(path.name))
         except RunError:
             continue
-    return found
+    # An id tells the second only.
+    return sorted(found, key=lambda run: (run.created, run.run_id), reverse=True)
 
 
 def status_of(folder: RunFolder, state: RunState) -> str:

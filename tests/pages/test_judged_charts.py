@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pages.ui.judged import charts
-from pages.ui.judged.figures import figure_words, share_words
+from pages.ui.judged.figures import share_words
 from skin_core.evaluation.scored import Scored
 from skin_core.services.judged import Interval
 from skin_core.services.judged_curves import Curves, curves_of_scored
@@ -93,4 +93,4 @@ def test_figures_in_words() -> None:
     assert share_words(Interval(0.07, 0.04, 0.12)) == "7 in 100 (4 to 12)"
     assert share_words(Interval(1.0, 0.85, 1.0)) == "all (85 to 100 in 100)"
     assert share_words(Interval(0.0)) == "none" and share_words(Interval()) == "undefined"
-    assert figure_words(Interval(0.5)) == "0.500 (interval not known)"
+    assert Interval(0.5).in_words() == "0.500 (interval not known)"

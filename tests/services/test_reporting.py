@@ -51,7 +51,7 @@ def test_an_evaluation_leaves_three_files_with_the_same_figures(run_id: str) -> 
     told = json.loads(document)
     for name in HEADLINES:
         row = found.row(name)
-        assert report_page.words(row.figure) in page
+        assert row.figure.in_words() in page
         cells = next(cells for cells in rows if cells["name"] == name)
         assert float(cells["value"]) == row.figure.value and int(cells["n"]) == row.n
         assert next(entry for entry in told["evaluation"]["rows"] if entry["name"] == name)["n"] == row.n
@@ -86,8 +86,8 @@ def test_foreign_words_stay_words() -> None:
 
 
 def test_undefined_is_said() -> None:
-    assert report_page.words(Interval()) == "undefined"
-    assert report_page.words(Interval(0.5)) == "0.500 (interval not known)"
+    assert Interval().in_words() == "undefined"
+    assert Interval(0.5).in_words() == "0.500 (interval not known)"
 
 
 def test_the_report_is_copied_where_it_is_wanted(run_id: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.errors import showing_errors
 from pages.ui.judged import store
-from pages.ui.judged.figures import figure_words, share_words
+from pages.ui.judged.figures import share_words
 from skin_core.services import referral
 from skin_core.services.judged import Interval, Judged
 from skin_core.services.referral import Referral
@@ -89,7 +89,7 @@ def _answer(found: Judged, at: Referral) -> None:
     table = [
         {
             "Figure": name,
-            "Value (95 % interval)": figure_words(value),
+            "Value (95 % interval)": value.in_words(),
             "In words": share_words(value),
             "Of": of,
         }
@@ -98,7 +98,7 @@ def _answer(found: Judged, at: Referral) -> None:
     table.append(
         {
             "Figure": "Referred for each one found",
-            "Value (95 % interval)": figure_words(at.number_needed_to_refer, 1),
+            "Value (95 % interval)": at.number_needed_to_refer.in_words(1),
             "In words": _needed(at.number_needed_to_refer),
             "Of": "at your prevalence",
         }

@@ -45,15 +45,6 @@ def show_figures(found: Judged) -> None:
         st.caption("Each class against all others.")
 
 
-def figure_words(value: Interval, digits: int = 3) -> str:
-    """``0.871 (0.842 to 0.899)``; "undefined", or "interval not known" where the images cannot tell it."""
-    if math.isnan(value.value):
-        return "undefined"
-    if math.isnan(value.low) or math.isnan(value.high):
-        return f"{value.value:.{digits}f} (interval not known)"
-    return f"{value.value:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
-
-
 def people_words(row: Row) -> str:
     """A share as a count of people, "" for figures that are none."""
     return share_words(row.figure) if row.name.endswith(_SHARES) else ""
@@ -76,7 +67,7 @@ def class_table(found: Judged) -> pd.DataFrame:
             {
                 "Class": entry.name,
                 "Images": entry.n,
-                **{_CLASS_WORDS[name]: figure_words(entry.figures[name], 2) for name in BY_CLASS},
+                **{_CLASS_WORDS[name]: entry.figures[name].in_words(2) for name in BY_CLASS},
             }
             for entry in found.classes
         ]
@@ -90,7 +81,7 @@ def _table(found: Judged, names: tuple[str, ...]) -> pd.DataFrame:
             {
                 "Of": row.part,
                 "Figure": row.title,
-                "Value (95 % interval)": figure_words(row.figure),
+                "Value (95 % interval)": row.figure.in_words(),
                 "In words": "; ".join(words for words in (people_words(row), row.beside) if words),
                 "n": row.n,
             }
