@@ -57,8 +57,12 @@ __all__ = [
     "stamp",
 ]
 
-Split = Literal["test", "validation"]
-SPLIT_WORDS: dict[str, str] = {"test": "the locked test split", "validation": "validation"}
+Split = Literal["test", "validation", "out_of_fold"]
+SPLIT_WORDS: dict[str, str] = {
+    "test": "the locked test split",
+    "validation": "validation",
+    "out_of_fold": "out-of-fold pictures",
+}
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,15 @@ class Judged:
 
 
 def available(run_id: str) -> tuple[Split, ...]:
-    """The splits that `judged` can tell of now, the test split first.
+    """The splits that `judged` can tell of now, the test split first; of a cross-validated run its out-of-fold pictures.
 
     Raises:
         RunError: if there is no such run.
     """
     folder = RunFolder.of(run_id)
     found: list[Split] = []
+    if folder.cross_validation.is_file() and folder.out_of_fold.is_file():
+        return ("out_of_fold",)
     if folder.evaluation.is_file() and folder.test_predictions.is_file():
         found.append("test")
     if folder.predictions.is_file() and recorded_info(folder) is not None:
@@ -131,7 +137,7 @@ def stamp(run_id: str) -> tuple[int, ...]:
         RunError: if there is no such run.
     """
     folder = RunFolder.of(run_id)
-    files = (folder.evaluation, folder.test_predictions, folder.predictions, *_drafts(folder))
+    files = (folder.evaluation, folder.test_predictions, folder.predictions, folder.cross_validation, *_drafts(folder))
     return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files)
 
 
@@ -155,6 +161,10 @@ def judged(run_id: str, split: Split = "test") -> Judged:
             "stale": record.get("best_epoch") != folder.read_state().best_epoch,
             "engine": str(record.get("model", "")),
         }
+    elif split == "out_of_fold":
+        record = recorded_cross_validation(folder)
+        metrics = record["metrics"]
+        facts = {name: record[name] for name in ("intervals", "time")} | {"notes": tuple(record["notes"])}
     else:
         measured = None if info is None else info.validation
         if measured is None:
@@ -189,6 +199,10 @@ def predictions_of(run_id: str, split: Split) -> tuple[np.ndarray, Scored]:
     folder = RunFolder.of(run_id)
     if split == "test":
         return load_predictions(folder.test_predictions)
+    if split == "out_of_fold":
+        if not folder.out_of_fold.is_file():
+            raise _not_judged(run_id, split)
+        return load_predictions(folder.out_of_fold)
     chosen = _draft(folder)
     if chosen is None or not folder.predictions.is_file():
         raise _not_judged(run_id, split)
@@ -226,6 +240,18 @@ def recorded_evaluation(folder: RunFolder) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def recorded_cross_validation(folder: RunFolder) -> dict[str, Any]:
+    """What a cross-validated run recorded when its last fold was done.
+
+    Raises:
+        RunError: if the run is none, or its folds are not all done.
+    """
+    try:
+        return json.loads(folder.cross_validation.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _not_judged(folder.run_id, "out_of_fold") from error
+
+
 def recorded_info(folder: RunFolder) -> BundleInfo | None:
     """What was fitted on validation for the run's present model: that of the evaluation, else the newest; or None."""
     chosen = _draft(folder)
@@ -247,4 +273,8 @@ def _drafts(folder: RunFolder) -> list[Path]:
 
 
 def _not_judged(run_id: str, split: str) -> RunError:
+    if split == "out_of_fold":
+        return RunError(
+            f"Run {run_id} has no out-of-fold predictions: only a cross-validated run has them, when its last fold is done."
+        )
     return RunError(f"Run {run_id} was not judged on {SPLIT_WORDS[split]} yet; evaluate it.")
