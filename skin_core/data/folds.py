@@ -72,7 +72,7 @@ def inner_validation(groups: np.ndarray, labels: np.ndarray, *, fraction: float,
         seed: which group goes where.
 
     Returns:
-        bool (N,), whether a picture validates; a class that has only one group stays in training.
+        bool (N,), whether a picture validates; each class keeps a group in training.
 
     Raises:
         ValueError: for a fraction out of its range.
@@ -81,6 +81,10 @@ def inner_validation(groups: np.ndarray, labels: np.ndarray, *, fraction: float,
         raise ValueError(f"fraction must be in (0, 1); got {fraction}")
     named, index = _counted(groups, labels)
     sides = deal(named, {"train": 1 - fraction, "validation": fraction}, seed)
+    for label in sorted({label for group in named for label in group.counts}):
+        holders = [place for place, group in enumerate(named) if label in group.counts]
+        if all(sides[place] == "validation" for place in holders):
+            sides[min(holders, key=lambda place: (named[place].size, named[place].key))] = "train"
     return np.array([side == "validation" for side in sides], dtype=bool)[index]
 
 

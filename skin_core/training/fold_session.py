@@ -99,6 +99,9 @@ class FoldSession(Session):
         self._predict_held(prepared, pixels, loop)
         return loop
 
+    def _report(self, prepared: Prepared, loop: Loop) -> None:
+        """Nothing: the run's tables are of all folds together, and a fold's curves are drawn from its history."""
+
     def _predict_held(self, prepared: Prepared, pixels: Pixels, loop: Loop) -> None:
         import keras
 

@@ -67,7 +67,9 @@ def test_an_inner_validation_part_takes_whole_groups_and_its_share_of_each_class
 
 def test_a_class_of_one_group_stays_to_be_learnt() -> None:
     groups = np.array(["x", "x", *[f"y{number}" for number in range(10)]])
-    inner = inner_validation(groups, np.array(["rare"] * 2 + ["y"] * 10), fraction=0.9, seed=1)
-    assert not inner[:2].any() and inner[2:].sum() == 9
+    labels = np.array(["rare"] * 2 + ["y"] * 10)
+    for fraction in (0.1, 0.9):
+        inner = inner_validation(groups, labels, fraction=fraction, seed=1)
+        assert not inner[:2].any() and inner[2:].sum() == 10 * fraction
     with pytest.raises(ValueError, match=r"in \(0, 1\)"):
         inner_validation(groups, groups, fraction=1.0, seed=1)

@@ -105,13 +105,14 @@ def test_a_member_never_learnt_from_a_lesion_that_it_held(whole: RunFolder) -> N
             assert set(held["image_ids"].tolist()) == set(split.loc[split["split"] == "held", "image_id"])
             # What chose the epoch, and what calibrates, is the inner part.
             assert set(inner["image_ids"].tolist()) == set(split.loc[split["split"] == "validation", "image_id"])
-            assert held["n_train"] == (split["split"] == "train").sum()
+            n_train = int(held["n_train"])
+            assert n_train == (split["split"] == "train").sum()
             assert held["epoch"] == member.read_state().best_epoch
         # 15 % of the other fold, to within the largest lesion (three pictures) of each of the seven classes.
         others = (split["split"] != "held").sum()
         assert abs((split["split"] == "validation").sum() - 0.15 * others) <= 7
         trained = pd.read_csv(member.artifacts / "distribution.csv")["before"].sum()
-        assert trained == held["n_train"]
+        assert trained == n_train
 
 
 def test_killed_in_a_fold_and_resumed_equals_the_unbroken_run(whole: RunFolder, mended: RunFolder) -> None:
