@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.live_charts import RUN_COLORS, Curve
-from skin_core.services import cross_validation, runs
+from skin_core.services import folds, runs
 from skin_core.services.runs import RunView
 
 _STATES = {"waiting": "waits", "training": "under way", "done": "done"}
@@ -21,7 +21,7 @@ def curves_of(run: RunView, name: str) -> list[Curve]:
     """
     if not run.config.folds:
         return [Curve(name, runs.epoch_history(run.run_id), run.best_epoch, run.epochs)]
-    begun = [member for member in cross_validation.members_of(run_id=run.run_id) if member.state != "waiting"]
+    begun = [member for member in folds.members_of(run_id=run.run_id) if member.state != "waiting"]
     return [
         Curve(f"fold {member.fold}", runs.epoch_history(run.run_id, member.fold), member.best_epoch, member.epochs)
         for member in begun[-len(RUN_COLORS) :]
@@ -38,7 +38,7 @@ def fold_table(run: RunView) -> pd.DataFrame:
                 "Epochs": f"{member.epoch} of {member.epochs}",
                 "Epoch kept": member.best_epoch,
             }
-            for member in cross_validation.members_of(run_id=run.run_id)
+            for member in folds.members_of(run_id=run.run_id)
         ]
     )
 

@@ -11,7 +11,7 @@ from pages.ui.live_charts import SCORE_WORDS, Curve, score_chart
 from pages.ui.run_figures import confusion_chart, distribution_chart
 from pages.ui.run_status import metric_words
 from pages.ui.words import count, figure, plain
-from skin_core.services import cross_validation, results, runs
+from skin_core.services import folds, results, runs
 from skin_core.services.runs import RunView
 
 
@@ -28,7 +28,7 @@ def history(run: RunView) -> None:
         return
     best = run.best_epoch
     if fold is not None:
-        best = cross_validation.members_of(run_id=run.run_id)[fold - 1].best_epoch
+        best = folds.members_of(run_id=run.run_id)[fold - 1].best_epoch
     curve = [Curve(run.title, table, best, run.epochs)]
     left, right = st.columns(2, gap="medium")
     with left:

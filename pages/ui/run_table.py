@@ -63,12 +63,14 @@ def show_table(table: pd.DataFrame) -> None:
         },
     )
     told = "Figures of each run's best epoch, on its validation split."
-    if table["Epochs"].str.startswith("fold").any():
+    if table["Epochs"].str.contains("fold").any():
         told += " Those of a cross-validated run are of all its out-of-fold pictures."
     st.caption(told)
 
 
 def _how_far(run: RunView) -> str:
+    if run.config.folds and run.status == "finished":
+        return f"{run.config.folds} folds"
     if run.config.folds:
         return f"fold {run.fold or 1} of {run.config.folds}"
     return f"{run.epoch} of {run.epochs}"

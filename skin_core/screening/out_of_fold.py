@@ -31,11 +31,18 @@ from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.prepare import Prepared
 from skin_core.training.report import write_tables
-from skin_core.training.scores import cross_entropy_loss, epoch_scores
 
 _PARTS = ("labels", "levels", "melanoma", "groups", "probabilities")
 # Figures of a decision: the members share no threshold.
 _DECIDED = ("melanoma_sensitivity", *(f"malignancy_{name}" for name in OF_DECISION))
+# What the list of runs shows of a run, and which pooled figure stands for it: the same that the run's own page shows.
+_IN_THE_LIST = {
+    "val_loss": "log_loss",
+    "val_auc": "macro_auc",
+    "val_accuracy": "accuracy",
+    "val_balanced_accuracy": "balanced_accuracy",
+    "val_malignancy_auc": "malignancy_auc",
+}
 _NOT_CALIBRATED = (
     "Probabilities and risks are as the networks gave them, not calibrated: nothing was left to calibrate them on."
 )
@@ -65,7 +72,7 @@ def collect(folder: RunFolder, config: RunConfig, prepared: Prepared) -> dict[st
         folder, config, prepared: of a cross-validated run whose folds are all done.
 
     Returns:
-        Figures over all pictures as the networks gave them, by the names of an epoch's validation figures.
+        Figures over all pictures, by the names of an epoch's validation figures.
 
     Raises:
         RunError: if a fold's predictions are missing or damaged, or a picture was predicted twice.
@@ -103,9 +110,10 @@ def collect(folder: RunFolder, config: RunConfig, prepared: Prepared) -> dict[st
     write_text(folder.artifacts / "out_of_fold.csv", _table(folder, ids, pooled).to_csv(index=False))
     # Last: who finds it finds the rest.
     write_text(folder.cross_validation, json.dumps(record, indent=1, allow_nan=False) + "\n")
-    scores = {"loss": cross_entropy_loss(prepared.labels[rows], raw)}
-    scores |= epoch_scores(prepared.labels[rows], raw, prepared.risk_levels)
-    return {f"val_{name}": value for name, value in scores.items()}
+    return {
+        shown: math.nan if (value := record["metrics"][name]["value"]) is None else value
+        for shown, name in _IN_THE_LIST.items()
+    }
 
 
 def _member(

@@ -20,31 +20,29 @@ from skin_core.services import runs
 from skin_core.services.comparison import compare_runs
 from skin_core.services.differences import Differences, differences_of
 from skin_core.services.figure_rows import FIGURES, Interval
+from skin_core.services.folds import Member, members_of
 from skin_core.services.judged import Judged, judged, recorded_cross_validation
 from skin_core.training import store
-from skin_core.training.fold_data import is_done, read_folds
+from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import RunFolder
+
+__all__ = [
+    "CrossValidated",
+    "FoldRow",
+    "Member",
+    "Spread",
+    "compare_cross_validated",
+    "create_cross_validation",
+    "cross_validate",
+    "cross_validated",
+    "finish_cross_validation",
+    "members_of",
+    "spread_of",
+    "start_cross_validation",
+]
 
 DEFAULT_FOLDS = 5
 OUT_OF_FOLD = "out_of_fold"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One fold of a run at one moment.
-
-    Attributes:
-        fold: its number, from 1.
-        state: "waiting", "training" or "done".
-        epoch: epochs done, of ``epochs``.
-        best_epoch: number of the epoch whose weights are kept so far, or None.
-    """
-
-    fold: int
-    state: str
-    epoch: int
-    epochs: int
-    best_epoch: int | None
 
 
 @dataclass(frozen=True)
@@ -226,26 +224,6 @@ def spread_of(name: str, values: list[float], pooled: Interval) -> Spread:
         high=float(defined.max()) if n else math.nan,
         pooled=pooled,
     )
-
-
-def members_of(*, run_id: str) -> tuple[Member, ...]:
-    """The folds of a cross-validated run as they are now; empty for any other run.
-
-    Raises:
-        RunError: if there is no such run.
-    """
-    folder = RunFolder.of(run_id)
-    config = folder.read_config()
-    found = []
-    for number in range(1, config.folds + 1):
-        member = folder.member(number)
-        if not member.state.is_file():
-            found.append(Member(number, "waiting", 0, config.epochs, None))
-            continue
-        state = member.read_state()
-        word = "done" if is_done(member) else "training"
-        found.append(Member(number, word, state.epoch, state.epochs, state.best_epoch))
-    return tuple(found)
 
 
 def compare_cross_validated(

@@ -98,6 +98,8 @@ def overrides_of(run: RunView) -> list[str]:
         told.append(f"The mapping of risk levels was changed: {levels}.")
     if config.weights == "random" and config.freeze_backbone:
         told.append("The backbone is untrained: the figures prove the path, not an accuracy.")
+    if config.folds and config.cv_select == "held":
+        told.append("The epoch of each fold was chosen on the pictures that it held: the figures are too good.")
     if config.max_images:
         told.append(f"Only {config.max_images:,} images of the set were used.")
     return told

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from skin_core.config import RunConfig
 from skin_core.progress import Progress
-from skin_core.training.fold_data import is_done
 from skin_core.training.fold_session import FoldSession, Series
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.loop import StopRequested
@@ -56,7 +55,7 @@ class CrossValidation:
             prepared = prepare(self.folder, self.config, self._told)
             self.folder.update_state(classes=prepared.classes, synthetic=prepared.synthetic, notes=prepared.notes)
             for number in range(1, self.config.folds + 1):
-                if not is_done(self.folder.member(number)):
+                if not self.folder.member(number).is_finished:
                     self._member(number, prepared, tracker.tracking_id, threads)
             self._collect(prepared)
             ended = "FINISHED"
@@ -86,7 +85,7 @@ class CrossValidation:
         found = []
         for number in range(1, self.config.folds + 1):
             member = self.folder.member(number)
-            if is_done(member):
+            if member.is_finished:
                 found.append(sum(row["seconds"] for row in read_rows(member.history, EPOCH_COLUMNS)))
         return sum(found) / len(found) if found else None
 

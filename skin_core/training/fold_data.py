@@ -139,11 +139,6 @@ def read_folds(folder: RunFolder) -> pd.DataFrame:
     return found
 
 
-def is_done(member: RunFolder) -> bool:
-    """Whether a member has said what it was trained for."""
-    return member.state.is_file() and member.read_state().status == "finished"
-
-
 def fold_of(folder: RunFolder, prepared: Prepared, config: RunConfig, number: int) -> Fold:
     """The data of one member; writes who is what into its folder, and the encoder of its columns, fitted on what it learns
     from.

@@ -146,6 +146,11 @@ class RunFolder:
         """The folder of a cross-validated run's member, by its fold's number from 1; it need not be there yet."""
         return RunFolder(self.members / str(number))
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether a worker has done all that was to be done in it; False where there is no run yet."""
+        return self.state.is_file() and self.read_state().status == "finished"
+
     def read_config(self) -> RunConfig:
         """What the run was asked to do; never changes.
 

@@ -59,7 +59,9 @@ def test_the_pooled_figures_come_first_and_the_test_split_has_no_button(open_pag
     assert "publish_run" not in {button.key for button in app.button}
     assert "none of them to use" in _says(app)
     listed = app.dataframe[0].value
-    assert set(listed["Epochs"]) == {"fold 2 of 2"}
+    assert set(listed["Epochs"]) == {"2 folds"}
+    # The list, the page's head and the table say the same.
+    assert listed["Malignancy AUC"].iloc[0] == pytest.approx(row.figure.value)
 
 
 def test_the_spread_over_the_folds(open_page, copied) -> None:

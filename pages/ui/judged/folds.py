@@ -108,14 +108,14 @@ def spread_chart(rows: list[Spread]) -> Figure:
     lowest = 1.0
     for place, entry in enumerate(rows):
         # Folds lie under each other within the upper part of the band, so that equal values do not hide each other.
-        heights = [place - 0.38 + 0.56 * (number + 0.5) / folds for number in range(folds)]
+        heights = [place - 0.42 + 0.64 * (number + 0.5) / folds for number in range(folds)]
         defined = [
             (value, height, number) for number, (value, height) in enumerate(zip(entry.values, heights, strict=True), 1)
         ]
         defined = [point for point in defined if not math.isnan(point[0])]
         drawing.add_scatter(
             x=[entry.mean, entry.mean],
-            y=[place - 0.38, place + 0.18],
+            y=[place - 0.42, place + 0.22],
             mode="lines",
             line={"color": GREY, "width": 2},
             hovertemplate=f"mean of the folds {entry.mean:.3f}<extra></extra>",
@@ -124,15 +124,15 @@ def spread_chart(rows: list[Spread]) -> Figure:
             x=[point[0] for point in defined],
             y=[point[1] for point in defined],
             mode="markers+text",
-            marker={"size": 17, "color": BLUE},
+            marker={"size": 15, "color": BLUE},
             text=[str(point[2]) for point in defined],
-            textfont={"color": "#FFFFFF", "size": 11},
+            textfont={"color": "#FFFFFF", "size": 10},
             hovertemplate="fold %{text}: %{x:.3f}<extra></extra>",
         )
         pooled = entry.pooled
         drawing.add_scatter(
             x=[pooled.value],
-            y=[place + 0.32],
+            y=[place + 0.35],
             mode="markers",
             marker={"size": 11, "color": VERMILLION, "symbol": "square"},
             error_x={
@@ -146,7 +146,7 @@ def spread_chart(rows: list[Spread]) -> Figure:
             hovertemplate=f"all together {pooled.in_words()}<extra></extra>",
         )
         lowest = min(lowest, entry.low, pooled.low if not math.isnan(pooled.low) else 1.0)
-    calm(drawing, height=90 + len(rows) * max(70, 22 * folds), x="Figure on the held images")
+    calm(drawing, height=90 + len(rows) * min(140, max(70, 24 * folds)), x="Figure on the held images")
     drawing.update_xaxes(range=[min(0.5, math.floor(lowest * 10) / 10), 1.01])
     drawing.update_yaxes(
         tickvals=list(range(len(rows))),

@@ -103,8 +103,9 @@ def _unlock(run: RunView, key: str, *, stale: bool) -> None:
 def _show(found: Judged) -> None:
     if told := found.evaluated():
         st.caption(f":material/lock_open: {told}")
-    for note in found.notes:
-        st.caption(f":material/info: {plain(note)}")
+    # How the figures of folds are to be read takes several sentences: the one that decides first, the rest below.
+    first = 1 if found.split == "out_of_fold" else len(found.notes)
+    _notes(found.notes[:first])
     parts = {name: part for name, part in _PARTS.items() if found.split == "test" or name not in _OF_THE_TEST}
     if found.split == "out_of_fold":
         parts = _OF_FOLDS
@@ -116,3 +117,9 @@ def _show(found: Judged) -> None:
                     part(found)
                 except SkinCoreError as error:
                     show_error(error)
+    _notes(found.notes[first:])
+
+
+def _notes(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        st.caption(f":material/info: {plain(note)}")
