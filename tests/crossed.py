@@ -59,6 +59,6 @@ def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "LESIONLAB_HOME": str(home), "LESIONLAB_MODELS": str(home / "models")},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=840,
         check=False,
     )
