@@ -51,7 +51,7 @@ def optimizer_for(model: keras.Model, config: RunConfig) -> keras.optimizers.Opt
         settings |= {"use_ema": True, "ema_momentum": config.averaging}
     if config.layer_decay < 1 or config.weight_decay:
         shares = rate_shares(model, config.layer_decay)
-        optimizer = LayerwiseAdam(shares, weight_decay=config.weight_decay or None, **settings)
+        optimizer = LayerwiseAdam(shares, weight_decay=config.weight_decay, **settings)
         # Biases and normalisation have no direction to be kept short in (He et al. 2019, "Bag of Tricks").
         optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     else:
