@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 import keras
 import tensorflow as tf
 
+from skin_core.models.kept_statistics import keeps_statistics
 from skin_core.training.fused import fusible, normalised
 
 
@@ -84,7 +85,7 @@ class Statistics:
         self._layers: list[MeasuringNormalization] = []
 
         def shared(layer: keras.layers.Layer) -> keras.layers.Layer:
-            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable:
+            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable or keeps_statistics(layer):
                 return layer
             self._layers.append(MeasuringNormalization(layer))
             return self._layers[-1]

@@ -7,10 +7,13 @@ replace this file and what it uses (`training.fused`, `training.recalibration`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from skin_core.training.optimizer import averages_of
 
 if TYPE_CHECKING:
     import keras
@@ -39,20 +42,19 @@ class Step:
     Args:
         model: the network to train (or its head), not compiled.
         loss: a Keras loss on the model's output.
-        learning_rate: the first rate.
+        optimizer: built over the model's trainable weights (`training.optimizer.optimizer_for`).
     """
 
-    def __init__(self, model: keras.Model, loss: keras.losses.Loss, learning_rate: float) -> None:
-        import keras
+    def __init__(
+        self, model: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer
+    ) -> None:
         import tensorflow as tf
 
         from skin_core.training.fused import with_fused_normalization
 
         self.model = model
         running = with_fused_normalization(model)
-        self.optimizer = keras.optimizers.Adam(learning_rate)
-        self.optimizer.build(model.trainable_variables)
-        optimizer = self.optimizer
+        self.optimizer = optimizer
         # An open batch dimension: the last, smaller batch must not compile the step a second time.
         structure = model.input
         named = structure if isinstance(structure, dict) else {tensor.name: tensor for tensor in model.inputs}
@@ -123,6 +125,23 @@ class Step:
         if self._statistics is None:
             self._statistics = Statistics(self.model, self._arranged, self._signature)
         self._statistics.measure(self._as_inputs(inputs) for inputs in batches)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the network has the moving averages of its weights, where the optimizer keeps them.
+
+        Keras begins the averages at the first weights and takes no account of that, so early in a run they lag behind
+        by as many steps as 1 / (1 - decay).
+        """
+        averages = averages_of(self.optimizer)
+        own = [np.array(variable) for variable, _ in zip(self.model.trainable_variables, averages, strict=False)]
+        for variable, average in zip(self.model.trainable_variables, averages, strict=False):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.model.trainable_variables, own, strict=False):
+                variable.assign(value)
 
     def set_rate(self, rate: float) -> None:
         """The learning rate of the next updates."""
