@@ -107,7 +107,10 @@ class RunConfig(_Frozen):
         json_schema_extra={"folded": True},
     )
     frozen_share: float = Field(
-        0.0, ge=0, lt=1, description="Share of the layers, from the first, that are not trained",
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the layers, from the first, that are not trained",
         json_schema_extra={"folded": True},
     )
     weight_decay: float = Field(

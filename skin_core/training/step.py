@@ -45,9 +45,7 @@ class Step:
         optimizer: built over the model's trainable weights (`training.optimizer.optimizer_for`).
     """
 
-    def __init__(
-        self, model: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer
-    ) -> None:
+    def __init__(self, model: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer) -> None:
         import tensorflow as tf
 
         from skin_core.training.fused import with_fused_normalization
