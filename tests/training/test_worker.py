@@ -261,6 +261,8 @@ def test_an_untrained_frozen_backbone_is_not_publishable(frozen):
 
 
 def test_a_run_goes_on_from_the_weights_of_another(pair, demo_ham10000):
+    import keras
+
     from skin_core.data.audit import Signatures
 
     parent = RunFolder.of(pair[0])
