@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skin_core.errors import RunError
+from skin_core.evaluation.class_rule import with_present_names
 from skin_core.evaluation.scored import Scored
 from skin_core.screening.predictions import load_predictions
 from skin_core.screening.record import BundleInfo, OperatingPoint
@@ -78,6 +79,7 @@ class Judged:
         calibration: how the risk was calibrated, in a word or two.
         points: thresholds, the one in use first; empty without a risk.
         engine: key of the model that was judged.
+        class_rule: by which classes are named in the figures of each class; see `evaluation.class_rule`.
     """
 
     run_id: str
@@ -96,6 +98,7 @@ class Judged:
     calibration: str = ""
     points: tuple[OperatingPoint, ...] = field(default=())
     engine: str = ""
+    class_rule: str = "likeliest"
 
     def row(self, name: str) -> Row | None:
         """The figure of that name, if there is one."""
@@ -154,6 +157,7 @@ def judged(run_id: str, split: Split = "test") -> Judged:
             "time": str(record.get("time", "")),
             "stale": record.get("best_epoch") != folder.read_state().best_epoch,
             "engine": str(record.get("model", "")),
+            "class_rule": str(record.get("class_rule", "likeliest")),
         }
     else:
         measured = None if info is None else info.validation
@@ -162,6 +166,7 @@ def judged(run_id: str, split: Split = "test") -> Judged:
         metrics = {name: figure.model_dump() for name, figure in measured.metrics.items()}
         facts = {
             "intervals": measured.intervals,
+            "class_rule": measured.class_rule,
             "notes": ("Validation chose the epoch, the calibration and the threshold: its figures flatter the model.",),
         }
     points = () if info is None else (info.operating_point, *info.further_points)
@@ -171,7 +176,7 @@ def judged(run_id: str, split: Split = "test") -> Judged:
         n=len(truth.labels),
         n_groups=len(np.unique(truth.groups.astype(str))),
         group_word=truth.group_word,
-        rows=rows_of(metrics, truth),
+        rows=rows_of(metrics, truth, facts["class_rule"]),
         classes=class_rows_of(metrics, truth),
         prevalence=None if info is None else info.prevalence,
         calibration="" if info is None or info.risk_calibration is None else info.risk_calibration.method,
@@ -223,7 +228,9 @@ def recorded_evaluation(folder: RunFolder) -> dict[str, Any]:
         found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return found | {"metrics": with_present_names(found.get("metrics", {}))}
 
 
 def recorded_info(folder: RunFolder) -> BundleInfo | None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from skin_core.errors import DataSourceError, LeakError, RunError
 from skin_core.evaluation.bootstrap import Groups
+from skin_core.evaluation.operating_point import Rule
 from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
@@ -116,6 +117,7 @@ def publish_run(
     engine: EngineKind = "float32",
     prune: float = 0.0,
     without_test: bool = False,
+    rule: str = "",
 ) -> BundleInfo:
     """Publishes a run as a bundle; see `screening.publish.publish`.
 
@@ -124,13 +126,18 @@ def publish_run(
             are fitted to its own outputs, and the bundle tells what it loses.
         prune: share of each convolution's weights to set to zero, 0 to below 1.
         without_test: publishes a run that was not evaluated on its locked test split; its card says so.
+        rule: how the threshold is chosen, on validation only, as `evaluation.operating_point.Rule.parse` reads it
+            ("youden", "sensitivity=0.95", "specificity=0.9", "cost=20", "cost=20@0.04", "prevalence=0.04"); "" takes
+            the highest with a sensitivity of at least 0.95.
 
     Raises:
+        ConfigError: for what is no rule.
         RunError, LeakError, BundleError, WorkspaceError: one sentence on what stands against it.
     """
+    chosen = Rule.parse(rule) if rule else None
     variant = Variant(engine, prune)
     return bundles.publish(
-        run_id, name, overwrite=overwrite, variant=variant, without_test=without_test, progress=progress
+        run_id, name, overwrite=overwrite, variant=variant, without_test=without_test, rule=chosen, progress=progress
     )
 
 
