@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.errors import showing_errors
+from pages.ui.judged import store
 from pages.ui.words import in_hundred, plain
 from skin_core.services import judged, referral
 from skin_core.services.runs import RunView
@@ -22,6 +23,10 @@ _USUAL = "sensitivity=0.95"
 
 def choose_rule(run: RunView) -> str:
     """The rule, as `publishing.publish_run` takes it, and what it gives on validation; "" is the usual one."""
+    known = "validation" in judged.available(run.run_id)
+    if known and not store.judged_run(run.run_id, "validation").points:
+        st.caption("Its classes know no malignancy, or validation has one outcome only: it decides nothing.")
+        return ""
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         kind = st.selectbox(
@@ -35,7 +40,7 @@ def choose_rule(run: RunView) -> str:
     with right:
         rule = _with_number(run, kind)
     with showing_errors():
-        if "validation" in judged.available(run.run_id):
+        if known:
             point = referral.point_by_rule(run.run_id, rule)
             spared = (
                 "" if point.specificity is None else f" and leaves alone {in_hundred(point.specificity)} benign ones"

@@ -179,10 +179,13 @@ def print_evaluation(result: dict, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    typer.echo(f"{result['n']} images")
+    blind = "" if result.get("blind", True) else ", not blind: the model was made with some of them"
+    typer.echo(f"{result['n']} images{blind}")
     if "intervals" in result:
         typer.echo(result["intervals"])
     for name, entry in result["metrics"].items():
         typer.echo(f"  {name.replace('_', ' ')}: {figure(entry)}")
+    for label, name in result.get("mapping", {}).items():
+        typer.echo(f"Class '{label}' of the set: {name or 'none of the bundle'}")
     for note in result.get("notes", []):
         typer.echo(f"Note: {note}")

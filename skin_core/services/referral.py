@@ -15,7 +15,8 @@ from skin_core.evaluation.prevalence import at_prevalence, checked_prevalence, p
 from skin_core.evaluation.scored import UNKNOWN, Scored
 from skin_core.screening.record import OperatingPoint
 from skin_core.screening.thresholds import fitted as fitted_by
-from skin_core.services.judged import Interval, Split, predictions_of
+from skin_core.services.figure_rows import Interval
+from skin_core.services.kept import Split, predictions_of
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def show_model_card(info: BundleInfo) -> None:
             st.markdown("**Limits**")
             st.markdown(_limits(info))
             st.caption(f"Licence: {plain(info.data.licence or 'not stated')}")
+        st.page_link("pages/5_Evaluate.py", label="Does it work on your own pictures?", icon=":material/fact_check:")
         st.download_button(
             "Model card (Markdown)",
             data=lambda: model_card(info).encode(),
