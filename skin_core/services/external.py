@@ -71,7 +71,7 @@ def choose(
     levels = levels_of(info, frame, mapping)
     known = frame["label"].isin(list(mapping.column)).to_numpy(dtype=bool)
     if info.has_risk:
-        known |= np.array([level is not None for level in levels], dtype=bool)
+        known = known | np.array([level is not None for level in levels], dtype=bool)
     ids = frame["image_id"]
     readable = known & ~ids.isin(list(overlap.unreadable)).to_numpy(dtype=bool)
     seen = readable & ids.isin(list(overlap.seen)).to_numpy(dtype=bool)

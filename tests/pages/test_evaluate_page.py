@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from published import DATA
 
+from skin_core.data.demo import write_demo
 from skin_core.services import background, external, external_folder
 from skin_core.services.judged import judged
 
@@ -23,6 +24,12 @@ def _wait(prefix: str) -> background.Job:
     background.wait(job, 300)
     assert job.state == "done", job.error
     return job
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 pictures, benign and malignant, that the tiny bundle never saw."""
+    return write_demo(tmp_path_factory.mktemp("strangers") / "folder", layout="folder", n=60, seed=8)
 
 
 @pytest.fixture(autouse=True)
@@ -44,17 +51,17 @@ def test_without_pictures_they_are_asked_for(open_page, install_bundle) -> None:
     assert app.text_input(key="typed_path") is not None
 
 
-def test_a_model_from_elsewhere_is_asked_about(open_page, install_bundle, demo_folder: Path) -> None:
+def test_a_model_from_elsewhere_is_asked_about(open_page, install_bundle, strangers: Path) -> None:
     install_bundle("foreign", trusted=False)
-    app = open_page(PAGE, data=str(demo_folder))
+    app = open_page(PAGE, data=str(strangers))
     assert not app.exception and app.button(key="trust_bundle")
     app.button(key="trust_bundle").click().run()
     assert not app.exception and app.button(key="evaluate_check")
 
 
-def test_from_the_mapping_over_the_overlap_to_the_figures(open_page, install_bundle, demo_folder: Path) -> None:
+def test_from_the_mapping_over_the_overlap_to_the_figures(open_page, install_bundle, strangers: Path) -> None:
     install_bundle("mine")
-    app = open_page(PAGE, data=str(demo_folder))
+    app = open_page(PAGE, data=str(strangers))
     assert not app.exception and not app.error
     boxes = {box.label: box for box in app.selectbox if box.label.startswith("The model's class for")}
     assert {label: box.value for label, box in boxes.items()} == {
@@ -126,9 +133,9 @@ def test_the_models_own_pictures_are_left_out_or_told_as_not_blind(
     assert not app.exception and external_folder.listed() == []
 
 
-def test_an_unknown_evaluation_in_the_address_is_told(open_page, install_bundle, demo_folder: Path) -> None:
+def test_an_unknown_evaluation_in_the_address_is_told(open_page, install_bundle, strangers: Path) -> None:
     install_bundle("mine")
-    kept = external.evaluate_bundle("mine", demo_folder)
+    kept = external.evaluate_bundle("mine", strangers)
     app = open_page(PAGE, evaluation="nothing")
     assert not app.exception and "no evaluation 'nothing'" in _says(app)
     assert app.selectbox(key="evaluate_chosen").value == kept["id"]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from published import DATA, known_pictures
 
-from skin_core.data.demo import planted_faults
+from skin_core.data.demo import DemoFaults, planted_faults, write_demo
 from skin_core.data.manifest import Manifest
 from skin_core.errors import ConfigError, DataSourceError, LeakError, RunError
 from skin_core.services import external, external_folder, judged_curves, recorded, referral, reporting
@@ -26,20 +26,36 @@ def bundle(install_bundle) -> str:
     return install_bundle("mine").name
 
 
+# The tiny bundle was made with lesions of the usual seed.
+SEED = 8
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 pictures, benign and malignant, that the bundle never saw."""
+    return write_demo(tmp_path_factory.mktemp("strangers") / "folder", layout="folder", n=60, seed=SEED)
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """84 pictures in the bundle's own classes that it never saw, with ages, sexes and sites."""
+    return write_demo(tmp_path_factory.mktemp("strangers") / "clinic", layout="ham10000", n=84, seed=SEED)
+
+
 @pytest.fixture
 def own_data(tiny_bundle: Path) -> Path:
     """The set that the bundle was made with: training, validation and locked test pictures."""
     return tiny_bundle.parent.parent / DATA
 
 
-def test_classes_that_no_name_matches_are_mapped_by_hand(bundle: str, demo_folder: Path) -> None:
-    by_name = external.evaluate_bundle(bundle, demo_folder)
+def test_classes_that_no_name_matches_are_mapped_by_hand(bundle: str, strangers: Path) -> None:
+    by_name = external.evaluate_bundle(bundle, strangers)
     assert by_name["mapping"] == {"benign": None, "malignant": None} and by_name["unmapped"] == ["benign", "malignant"]
     assert by_name["metrics"]["balanced_accuracy"]["value"] is None
     assert by_name["metrics"]["malignancy_auc"]["value"] is not None
     assert any("No class of the bundle stands for benign, malignant" in note for note in by_name["notes"])
 
-    by_hand = external.evaluate_bundle(bundle, demo_folder, mapping={"benign": "nv", "malignant": "Melanoma"})
+    by_hand = external.evaluate_bundle(bundle, strangers, mapping={"benign": "nv", "malignant": "Melanoma"})
     assert by_hand["mapping"] == {"benign": "nv", "malignant": "mel"} and by_hand["unmapped"] == []
     assert by_hand["n"] == by_name["n"] == 60 and by_hand["blind"]
     for name in (
@@ -56,14 +72,21 @@ def test_classes_that_no_name_matches_are_mapped_by_hand(bundle: str, demo_folde
     assert by_hand["metrics"]["malignancy_auc"] == by_name["metrics"]["malignancy_auc"]
     assert "Mapped by hand: benign as nv, malignant as mel." in by_hand["notes"]
     with pytest.raises(ConfigError, match="no class 'nevus'"):
-        external.evaluate_bundle(bundle, demo_folder, mapping={"nevus": "nv"})
+        external.evaluate_bundle(bundle, strangers, mapping={"nevus": "nv"})
 
 
-def test_conflicts_are_left_out_unless_they_are_wanted(bundle: str, demo_faulty: Path) -> None:
+def test_conflicts_are_left_out_unless_they_are_wanted(bundle: str, tmp_path: Path) -> None:
+    faulty = write_demo(
+        tmp_path / "faulty",
+        layout="folder",
+        n=60,
+        seed=SEED,
+        faults=DemoFaults(conflicts=2, near_duplicates=2, broken=3),
+    )
     # Each planted picture, and the one that it repeats under another label.
-    planted = 2 * sum(fault["fault"] == "conflict" for fault in planted_faults(demo_faulty))
-    without = external.evaluate_bundle(bundle, demo_faulty)
-    with_them = external.evaluate_bundle(bundle, demo_faulty, keep_conflicts=True)
+    planted = 2 * sum(fault["fault"] == "conflict" for fault in planted_faults(faulty))
+    without = external.evaluate_bundle(bundle, faulty)
+    with_them = external.evaluate_bundle(bundle, faulty, keep_conflicts=True)
     assert without["conflicts"] == with_them["conflicts"] == planted == 4
     assert with_them["n"] == without["n"] + 4 and without["unreadable"] == 3
     assert any(
@@ -106,8 +129,8 @@ def _trained(tiny_bundle: Path) -> list[Path]:
     return [path for path in known_pictures(tiny_bundle) if path.stem in ids]
 
 
-def test_labels_that_say_nothing_are_refused(bundle: str, demo_folder: Path, tmp_path: Path) -> None:
-    pictures = sorted(demo_folder.rglob("*.jpg"))[:4]
+def test_labels_that_say_nothing_are_refused(bundle: str, strangers: Path, tmp_path: Path) -> None:
+    pictures = sorted(strangers.rglob("*.jpg"))[:4]
     for number, path in enumerate(pictures):
         (tmp_path / "set" / ("left", "right")[number % 2]).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, tmp_path / "set" / ("left", "right")[number % 2])
@@ -118,13 +141,13 @@ def test_labels_that_say_nothing_are_refused(bundle: str, demo_folder: Path, tmp
     assert found["n"] == 2 and "2 pictures were left out: their label says nothing to the bundle." in found["notes"]
 
 
-def test_an_evaluation_is_there_after_a_restart(bundle: str, demo_ham10000: Path) -> None:
-    name = external.evaluate_and_report(bundle, demo_ham10000)
+def test_an_evaluation_is_there_after_a_restart(bundle: str, clinic: Path) -> None:
+    name = external.evaluate_and_report(bundle, clinic)
     (listed,) = external_folder.listed()
-    assert (listed.id, listed.bundle, listed.data, listed.n) == (name, "mine", "ham10000", 84)
+    assert (listed.id, listed.bundle, listed.data, listed.n) == (name, "mine", "clinic", 84)
     found = judged(name, "external")
     record = json.loads((external_folder.root() / name / "evaluation.json").read_text())
-    assert found.class_rule == "alike" and found.title == "Tiny network on ham10000" and found.blind
+    assert found.class_rule == "alike" and found.title == "Tiny network on clinic" and found.blind
     assert found.row("balanced_accuracy").figure.value == record["metrics"]["balanced_accuracy"]["value"]
     assert found.row("balanced_accuracy").beside == "ISIC 2018's score"
     assert found.evaluated().startswith("Evaluated on 20") and len(found.points) >= 3
@@ -140,8 +163,8 @@ def test_an_evaluation_is_there_after_a_restart(bundle: str, demo_ham10000: Path
     assert at.sensitivity.value == found.row("malignancy_sensitivity").figure.value
     assert recorded.recorded_subgroups(name, "external")["n"] == 84
     page, table, document = (path.read_text() for path in recorded.report_files(name, "external"))
-    assert "Evaluation of Tiny network on ham10000" in page and "How the classes met" in page
-    assert "every class weighs alike" in page and str(demo_ham10000.parent) not in page
+    assert "Evaluation of Tiny network on clinic" in page and "How the classes met" in page
+    assert "every class weighs alike" in page and str(clinic.parent) not in page
     assert not any(image_id in page for image_id in cases.table["image_id"])
     assert json.loads(document)["mapping"]["mel"] == "mel" and table.startswith("name,part,title,class,value")
     external_folder.forget(name)
