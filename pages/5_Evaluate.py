@@ -30,7 +30,8 @@ def main() -> None:
         view = st.segmented_control(
             "View",
             list(_VIEWS),
-            default="results",
+            # An address that names pictures and no evaluation comes from the middle of a new one.
+            default="new" if "data" in st.query_params and "evaluation" not in st.query_params else "results",
             required=True,
             format_func=lambda name: f"{_VIEWS[name]} ({len(kept)})" if name == "results" else _VIEWS[name],
             key=_VIEW,

@@ -169,6 +169,13 @@ def evaluate_bundle(
     keep_conflicts: Annotated[
         bool, typer.Option("--keep-conflicts", help="Judge on identical pictures under two labels, too.")
     ] = False,
+    other_ids: Annotated[
+        bool,
+        typer.Option(
+            "--other-ids",
+            help="The set counts its lesions or patients anew: an id that the bundle's own set has, too, says nothing.",
+        ),
+    ] = False,
     report_file: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE.html", readable=False, help="Where to write the report, as one page."),
@@ -187,6 +194,7 @@ def evaluate_bundle(
             mapping=_mapping(map_ or []),
             keep_seen=keep_seen,
             keep_conflicts=keep_conflicts,
+            other_ids=other_ids,
         )
         if report_file is not None:
             write_report(found["id"], report, split="external")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,64 +22,17 @@ from skin_core.screening.bundle import Bundle
 from skin_core.screening.outputs import outputs_of
 from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo
-from skin_core.screening.truth import ClassMapping, group_word, levels_of, map_classes, scored
+from skin_core.screening.truth import group_word, map_classes, scored
+from skin_core.services.external_choice import Choice, about_choice, about_classes, choose
 from skin_core.services.external_folder import listed, making
 from skin_core.services.measured import Evaluated, measured
-from skin_core.services.overlap import Overlap, groups_of, overlap_of
+from skin_core.services.overlap import groups_of, overlap_of
 
 if TYPE_CHECKING:
     from skin_core.data.manifest import Manifest
 
 # What subgroups are made of, and what shows a picture; no further column of the set is kept.
 _PICTURE_COLUMNS = ("image_id", "location", "label", "risk_level", "age", "sex", "site", "dx_type")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which pictures of a set a bundle is judged on.
-
-    Attributes:
-        rows: bool (N,) of the manifest, those that are judged.
-        seen, conflicting: pictures that were found and whose label says something; left out unless they were kept.
-        unlabelled: pictures whose label says nothing to the bundle.
-    """
-
-    rows: np.ndarray
-    seen: int
-    conflicting: int
-    unlabelled: int
-
-
-def choose(
-    info: BundleInfo,
-    manifest: Manifest,
-    overlap: Overlap,
-    mapping: ClassMapping,
-    *,
-    keep_seen: bool = False,
-    keep_conflicts: bool = False,
-) -> Choice:
-    """Which pictures count; reads none of them.
-
-    Args:
-        info: of the bundle. manifest: the set. overlap: of both. mapping: of the set's labels.
-        keep_seen: judges pictures that the bundle was made with, too: then nothing is blind.
-        keep_conflicts: judges identical pictures under two labels, too.
-    """
-    frame = manifest.frame
-    levels = levels_of(info, frame, mapping)
-    known = frame["label"].isin(list(mapping.column)).to_numpy(dtype=bool)
-    if info.has_risk:
-        known = known | np.array([level is not None for level in levels], dtype=bool)
-    ids = frame["image_id"]
-    readable = known & ~ids.isin(list(overlap.unreadable)).to_numpy(dtype=bool)
-    seen = readable & ids.isin(list(overlap.seen)).to_numpy(dtype=bool)
-    rows = readable if keep_seen else readable & ~seen
-    # What is left out for one reason is not counted for another.
-    conflicting = rows & ids.isin(list(overlap.conflicting)).to_numpy(dtype=bool)
-    if not keep_conflicts:
-        rows = rows & ~conflicting
-    return Choice(rows, int(seen.sum()), int(conflicting.sum()), int((~known).sum()))
 
 
 def evaluate_bundle(
@@ -91,6 +43,7 @@ def evaluate_bundle(
     mapping: Mapping[str, str] | None = None,
     keep_seen: bool = False,
     keep_conflicts: bool = False,
+    other_ids: bool = False,
 ) -> Evaluated:
     """Judges a bundle on a labelled set, and keeps the evaluation in the workspace.
 
@@ -104,6 +57,7 @@ def evaluate_bundle(
         mapping: label → class of the bundle, or "none"; see `screening.truth.map_classes`.
         keep_seen: judges on pictures that it was made with, too; the result is marked as not blind.
         keep_conflicts: judges on identical pictures under two labels, too.
+        other_ids: the set counts its lesions or patients anew: an id that the bundle's own set has, too, says nothing.
 
     Returns:
         ``{"id", "n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
@@ -124,7 +78,8 @@ def evaluate_bundle(
     manifest = read_manifest(data)
     meets = map_classes(info, set(manifest.classes), mapping)
     overlap = overlap_of(info, manifest, progress)
-    choice = choose(info, manifest, overlap, meets, keep_seen=keep_seen, keep_conflicts=keep_conflicts)
+    options = {"keep_seen": keep_seen, "keep_conflicts": keep_conflicts, "other_ids": other_ids}
+    choice = choose(info, manifest, overlap, meets, **options)
     _refuse_nothing(info, manifest, choice)
     kept = manifest.with_frame(manifest.frame[choice.rows])
     cache = open_pixels(kept, size=info.image_size, crop=info.crop, progress=progress)
@@ -141,12 +96,20 @@ def evaluate_bundle(
     result = {
         "n": len(rows),
         **measured(info, truth, 0),
-        "notes": _notes(
-            info, manifest, choice, meets, refused, len(rows), len(overlap.unreadable), keep_seen, keep_conflicts
-        ),
+        "notes": [
+            *about_choice(choice, len(overlap.unreadable), **options),
+            *about_classes(info, manifest, meets),
+            *(
+                [f"The gate would refuse {refused:,} of the {len(rows):,} pictures; the figures count them."]
+                * bool(refused)
+            ),
+            *manifest.notes,
+        ],
         "blind": blind,
         "left_out": 0 if keep_seen else choice.seen,
         "kept_seen": choice.seen if keep_seen else 0,
+        "same_id": choice.same_id,
+        "other_ids": other_ids,
         "conflicts": choice.conflicting,
         "conflicts_kept": keep_conflicts,
         "unreadable": len(overlap.unreadable),
@@ -181,6 +144,7 @@ def evaluate_and_report(
     mapping: Mapping[str, str] | None = None,
     keep_seen: bool = False,
     keep_conflicts: bool = False,
+    other_ids: bool = False,
 ) -> str:
     """`evaluate_bundle`, then its subgroups and its report.
 
@@ -189,7 +153,15 @@ def evaluate_and_report(
     """
     from skin_core.services.reporting import write_report
 
-    found = evaluate_bundle(bundle, data, progress, mapping=mapping, keep_seen=keep_seen, keep_conflicts=keep_conflicts)
+    found = evaluate_bundle(
+        bundle,
+        data,
+        progress,
+        mapping=mapping,
+        keep_seen=keep_seen,
+        keep_conflicts=keep_conflicts,
+        other_ids=other_ids,
+    )
     write_report(found["id"], progress, split="external")
     return found["id"]
 
@@ -209,6 +181,10 @@ def _refuse_nothing(info: BundleInfo, manifest: Manifest, choice: Choice) -> Non
         raise DataSourceError(
             f"No label of the set ({', '.join(manifest.classes) or 'none'}) says anything to the bundle's classes ({', '.join(info.class_names)}); map its classes, or choose another set."
         )
+    if choice.seen and choice.seen == choice.same_id:
+        raise LeakError(
+            f"Every picture of this set has the id of a lesion or patient that bundle '{info.name}' was made with; evaluate it on another set, or say that the ids are others (--other-ids)."
+        )
     if choice.seen:
         raise LeakError(f"Bundle '{info.name}' was made with every picture of this set; evaluate it on another one.")
     raise DataSourceError(
@@ -222,49 +198,3 @@ def _refused(bundle: Bundle, features: np.ndarray, pixels: np.ndarray, rows: np.
         some = slice(start, start + 256)
         count += int((bundle.gate.score(features[some], np.asarray(pixels[rows[some]])) > 1).sum())
     return count
-
-
-def _notes(
-    info: BundleInfo,
-    manifest: Manifest,
-    choice: Choice,
-    mapping: ClassMapping,
-    refused: int,
-    n: int,
-    unreadable: int,
-    keep_seen: bool,
-    keep_conflicts: bool,
-) -> list[str]:
-    notes = list(manifest.notes)
-    if choice.seen and keep_seen:
-        notes.insert(
-            0,
-            f"Not blind: {choice.seen:,} of the pictures are ones that the bundle was made with, their twins or their lesions, and they were kept in. The figures flatter it.",
-        )
-    elif choice.seen:
-        notes.append(
-            f"{choice.seen:,} pictures were left out: the bundle was made with them, their twins or their lesions."
-        )
-    if choice.conflicting:
-        done = "were kept in" if keep_conflicts else "were left out"
-        notes.append(
-            f"{choice.conflicting:,} pictures {done}: the same picture stands under two labels, and nobody can say which is right."
-        )
-    by_hand = sorted(label for label, how in mapping.how.items() if how == "hand")
-    if by_hand:
-        names = mapping.class_names(info)
-        notes.append(f"Mapped by hand: {', '.join(f'{label} as {names[label]}' for label in by_hand)}.")
-    if mapping.unmapped:
-        notes.append(
-            f"No class of the bundle stands for {', '.join(mapping.unmapped)}: these count for melanoma and malignancy only, as far as their labels tell."
-        )
-    if unreadable:
-        notes.append(f"{unreadable:,} pictures cannot be read.")
-    if choice.unlabelled:
-        notes.append(f"{choice.unlabelled:,} pictures were left out: their label says nothing to the bundle.")
-    if refused:
-        notes.append(f"The gate would refuse {refused:,} of the {n:,} pictures; the figures count them.")
-    missing = [name for name in info.features if name not in manifest.frame or manifest.frame[name].isna().all()]
-    if missing:
-        notes.append(f"The set does not tell {', '.join(missing)}, which the bundle takes; it went without.")
-    return notes

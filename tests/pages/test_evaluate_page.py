@@ -81,7 +81,7 @@ def test_from_the_mapping_over_the_overlap_to_the_figures(open_page, install_bun
     app.run()
     assert not app.exception and not app.error
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics["To judge on"] == "60" and metrics["Made with them, left out"] == "0"
+    assert metrics["To judge on"] == "60" and metrics["The model's own, left out"] == "0"
 
     app.button(key="evaluate_start").click().run()
     name = _wait("external").result
@@ -92,7 +92,8 @@ def test_from_the_mapping_over_the_overlap_to_the_figures(open_page, install_bun
     table = app.table[0].value
     assert table["Figure"].iloc[0].startswith("AUC, melanoma") and table["Figure"].iloc[-1] == "Accuracy"
     told = {metric.label: metric.value for metric in app.metric}
-    assert told["AUC, malignant or premalignant"] == found.row("malignancy_auc").figure.in_words(2)
+    area = found.row("malignancy_auc").figure
+    assert told["AUC, malignant or premalignant"] == f"{area.value:.2f}" and area.in_words(2) in _says(app)
     assert "chosen on its validation as the highest with a sensitivity of at least 0.95" in _says(app)
     mapping = next(table.value for table in app.dataframe if "The model's class" in table.value)
     assert dict(zip(mapping["Class in the set"], mapping["The model's class"], strict=True)) == {
@@ -121,7 +122,7 @@ def test_the_models_own_pictures_are_left_out_or_told_as_not_blind(
     _wait("overlap")
     app.run()
     before = {metric.label: int(metric.value) for metric in app.metric}
-    assert before["To judge on"] + before["Made with them, left out"] == 210
+    assert before["To judge on"] + before["The model's own, left out"] == 210
     app.toggle(key=f"keep_seen_external {info.digest} {own}").set_value(True).run()
     after = {metric.label: int(metric.value) for metric in app.metric}
     assert after["To judge on"] == 210 and "Not blind: " in _says(app)

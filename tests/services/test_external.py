@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from published import DATA, known_pictures
 from skin_core.data.demo import DemoFaults, planted_faults, write_demo
 from skin_core.data.manifest import Manifest
 from skin_core.errors import ConfigError, DataSourceError, LeakError, RunError
-from skin_core.services import external, external_folder, judged_curves, recorded, referral, reporting
+from skin_core.screening.truth import map_classes
+from skin_core.services import external, external_choice, external_folder, judged_curves, recorded, referral, reporting
 from skin_core.services.judged import judged
 from skin_core.services.overlap import Overlap, groups_of, last_overlap, look_for_overlap
 
@@ -111,6 +113,33 @@ def test_what_the_bundle_was_made_with_is_left_out_or_told(bundle: str, own_data
     assert "Not blind: " in report and str(own_data.parent) not in report
 
 
+def test_ids_that_two_sets_count_alike_are_told_and_can_be_said_to_be_others(bundle: str, clinic: Path) -> None:
+    # Both sets number their lesions from one; no picture is shared.
+    found = external.evaluate_bundle(bundle, clinic)
+    assert found["same_id"] == found["left_out"] == 84 - found["n"] > 50
+    assert any("nothing but the id of the lesion" in note and "may be kept in" in note for note in found["notes"])
+    others = external.evaluate_bundle(bundle, clinic, other_ids=True)
+    assert (others["n"], others["left_out"], others["same_id"]) == (84, 0, found["same_id"]) and others["blind"]
+    assert any("they were kept in, since the ids were said to be others" in note for note in others["notes"])
+
+
+def test_a_lesion_of_a_picture_that_was_seen_stays_out_whatever_the_ids() -> None:
+    frame = pd.DataFrame(
+        {"image_id": list("abcd"), "group_id": ["l1", "l1", "l2", None], "label": "mel", "risk_level": "malignant"},
+        dtype="string",
+    )
+    manifest = Manifest(frame=frame, source="folder", root=Path())
+    info = SimpleNamespace(class_names=("mel",), classes=(SimpleNamespace(risk_level="malignant"),), has_risk=True)
+    mapping = map_classes(info, {"mel"})
+    # a was seen; b is another picture of its lesion, c shares its lesion's id with a lesion of the bundle's set.
+    overlap = Overlap(pictures=("a",), lesions=("b", "c"))
+    usual, others = (
+        external_choice.choose(info, manifest, overlap, mapping, other_ids=other) for other in (False, True)
+    )
+    assert (usual.rows.tolist(), usual.seen, usual.same_id) == ([False, False, False, True], 3, 1)
+    assert (others.rows.tolist(), others.seen, others.same_id) == ([False, False, True, True], 2, 1)
+
+
 def test_a_set_that_is_the_bundles_own_alone_is_refused(bundle: str, tiny_bundle: Path, tmp_path: Path) -> None:
     for number, path in enumerate(_trained(tiny_bundle)[:4]):
         (tmp_path / "set" / ("benign", "malignant")[number % 2]).mkdir(parents=True, exist_ok=True)
@@ -142,7 +171,7 @@ def test_labels_that_say_nothing_are_refused(bundle: str, strangers: Path, tmp_p
 
 
 def test_an_evaluation_is_there_after_a_restart(bundle: str, clinic: Path) -> None:
-    name = external.evaluate_and_report(bundle, clinic)
+    name = external.evaluate_and_report(bundle, clinic, other_ids=True)
     (listed,) = external_folder.listed()
     assert (listed.id, listed.bundle, listed.data, listed.n) == (name, "mine", "clinic", 84)
     found = judged(name, "external")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from skin_core.data.manifest import Manifest
 
 _HOW = {
-    "name": "same name",
     "diagnosis": "same diagnosis",
     "wider": "a part of it",
 }

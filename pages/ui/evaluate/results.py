@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.ui import page
 from pages.ui.judged import store
 from pages.ui.judged.figures import share_words
 from pages.ui.judged.section import show_evaluation
-from pages.ui.words import count, in_hundred, plain
+from pages.ui.words import count, figure, in_hundred, plain
 from skin_core.services import external_folder
 from skin_core.services.external_folder import Listed
 from skin_core.services.judged import Interval, Judged
@@ -83,18 +84,29 @@ def _answer(found: Judged) -> None:
     caught, spared = found.row("malignancy_sensitivity"), found.row("malignancy_specificity")
     auc = found.row("malignancy_auc")
     point = found.points[0] if found.points else None
-    if point is None or caught is None or spared is None or caught.figure.value != caught.figure.value:
+    if point is None or caught is None or spared is None or auc is None or caught.figure.value != caught.figure.value:
         st.markdown(
             "Neither a risk nor a decision can be judged on these pictures; the figures of the classes are below."
         )
         return
     alarms = Interval(1 - spared.figure.value, 1 - spared.figure.high, 1 - spared.figure.low)
     left, right, last = st.columns(3)
-    left.metric("Malignant or premalignant, referred", share_words(caught.figure), help=f"{caught.n:,} images")
-    left.caption(f"validation promised {in_hundred(point.sensitivity)}")
-    right.metric("Benign, referred needlessly", share_words(alarms), help=f"{spared.n:,} images")
-    promised = "" if point.specificity is None else in_hundred(1 - point.specificity)
-    right.caption(f"validation promised {promised or 'nothing'}")
-    last.metric("AUC, malignant or premalignant", auc.figure.in_words(2) if auc else "undefined")
-    last.caption(f"{count(found.n, 'image')} of {count(found.n_groups, found.group_word[:-1], found.group_word)}")
-    st.caption(f"Decided at its threshold of {point.threshold:.3f}, chosen on its validation as {plain(point.chosen)}.")
+    promised = "nothing" if point.specificity is None else in_hundred(1 - point.specificity)
+    left.metric("Malignant or premalignant, referred", _value(caught.figure))
+    left.caption(
+        f"{share_words(caught.figure)}, of {count(caught.n, 'image')}; validation promised {in_hundred(point.sensitivity)}"
+    )
+    right.metric("Benign, referred needlessly", _value(alarms))
+    right.caption(f"{share_words(alarms)}, of {count(spared.n, 'image')}; validation promised {promised}")
+    last.metric("AUC, malignant or premalignant", figure(auc.figure.value, 2))
+    last.caption(f"{auc.figure.in_words(2)}, of {count(auc.n, 'image')}")
+    st.caption(
+        f"{count(found.n, 'image')} of {count(found.n_groups, plain(found.group_word[:-1]), plain(found.group_word))}, decided at "
+        f"the model's threshold of {point.threshold:.3f}, chosen on its validation as {plain(point.chosen)}."
+    )
+    page.disclaimer()
+
+
+def _value(share: Interval) -> str:
+    """The share alone, large: its interval does not fit beside it on a phone."""
+    return {0.0: "none", 1.0: "all"}.get(share.value, in_hundred(share.value))

@@ -14,7 +14,7 @@ from pages.ui.trust import ask_for_trust
 from pages.ui.words import count, duration, plain
 from skin_core.errors import SkinCoreError
 from skin_core.screening.truth import map_classes
-from skin_core.services import background, datasets, external, overlap
+from skin_core.services import background, datasets, external, external_choice, overlap
 from skin_core.services.overlap import Overlap
 from skin_core.services.screening import BundleInfo, is_trusted, list_bundles
 
@@ -127,32 +127,29 @@ def _check(info: BundleInfo, manifest: Manifest, path: str) -> Overlap | None:
 
 def _start(info: BundleInfo, manifest: Manifest, path: str, key: str, changed: dict[str, str], found: Overlap) -> None:
     st.markdown("**Is it a fair test?**")
-    keep_seen = bool(st.session_state.get(f"keep_seen_{key}"))
-    keep_conflicts = bool(st.session_state.get(f"keep_conflicts_{key}"))
+    options = {
+        name: bool(st.session_state.get(f"{name}_{key}")) for name in ("keep_seen", "keep_conflicts", "other_ids")
+    }
     mapping = map_classes(info, set(manifest.classes), changed)
-    choice = external.choose(info, manifest, found, mapping, keep_seen=keep_seen, keep_conflicts=keep_conflicts)
+    choice = external_choice.choose(info, manifest, found, mapping, **options)
     n = int(choice.rows.sum())
     figures = [
         ("To judge on", n),
-        ("Made with them" + (", kept" if keep_seen else ", left out"), choice.seen),
-        ("Under two labels" + (", kept" if keep_conflicts else ", left out"), choice.conflicting),
+        ("The model's own" + (", kept" if options["keep_seen"] else ", left out"), choice.seen),
+        ("Under two labels" + (", kept" if options["keep_conflicts"] else ", left out"), choice.conflicting),
         ("Label says nothing", choice.unlabelled),
         ("Unreadable", len(found.unreadable)),
     ]
     for column, (words, number) in zip(st.columns(len(figures)), figures, strict=True):
         column.metric(words, f"{number:,}")
+    if choice.same_id:
+        st.caption(
+            f":material/info: Of {count(choice.same_id, 'picture')} nothing but the id of the lesion or patient is one of the "
+            "model's own set. If yours are counted anew (1, 2, 3 …), say so below, and they are judged."
+        )
     if found.seen or found.conflicts:
-        with st.expander("Keep what would be left out", icon=":material/tune:"):
-            st.toggle(
-                "Keep pictures that the model was made with",
-                key=f"keep_seen_{key}",
-                disabled=not found.seen,
-                help="Then the result is not blind, and says so wherever it is shown.",
-            )
-            st.toggle(
-                "Keep identical pictures under two labels", key=f"keep_conflicts_{key}", disabled=not found.conflicts
-            )
-    if keep_seen and choice.seen:
+        _ask_options(key, found, same_id=bool(choice.same_id))
+    if options["keep_seen"] and choice.seen:
         st.warning(
             f"Not blind: {count(choice.seen, 'picture')} that the model was made with would be judged, and flatter it.",
             icon=":material/visibility:",
@@ -176,7 +173,25 @@ def _start(info: BundleInfo, manifest: Manifest, path: str, key: str, changed: d
             bundle=str(info.path),
             data=path,
             mapping=changed,
-            keep_seen=keep_seen,
-            keep_conflicts=keep_conflicts,
+            **options,
         )
+        # A reload shall show this one's progress, not an earlier result.
+        st.query_params.pop("evaluation", None)
         st.rerun()
+
+
+def _ask_options(key: str, found: Overlap, *, same_id: bool) -> None:
+    with st.expander("Keep what would be left out", icon=":material/tune:"):
+        if same_id:
+            st.toggle(
+                "My ids of lesions or patients are not those of the model's own set",
+                key=f"other_ids_{key}",
+                help="A set that counts from 1 shares its ids with every other one that does.",
+            )
+        st.toggle(
+            "Keep pictures that the model was made with",
+            key=f"keep_seen_{key}",
+            disabled=not found.seen,
+            help="Then the result is not blind, and says so wherever it is shown.",
+        )
+        st.toggle("Keep identical pictures under two labels", key=f"keep_conflicts_{key}", disabled=not found.conflicts)
