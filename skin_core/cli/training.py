@@ -15,6 +15,8 @@ EngineOption = Annotated[
     typer.Option(help="Size of the engine: 32 or 16 bits, 8 bits stored (dynamic), or 8 bits stored and computed."),
 ]
 PruneOption = Annotated[float, typer.Option(help="Share of each convolution's weights to set to zero (0.5).")]
+# A run whose classes know no malignancy has no threshold, and is published without one unless a rule is asked for.
+DEFAULT_RULE = "sensitivity=0.95"
 CompactOption = Annotated[bool, typer.Option("--compact", hidden=True, help="As --engine float16.")]
 RunArgument = Annotated[str, typer.Argument(help="Run id, as `runs` lists it.")]
 
@@ -112,6 +114,14 @@ def publish(
     ] = False,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="How the threshold is chosen, on validation only: youden, sensitivity=0.95, specificity=0.9, cost=20 (a "
+            "missed lesion in needless referrals), cost=20@0.04 (at a clinic's prevalence), prevalence=0.04 (as many "
+            "referred as are ill).",
+        ),
+    ] = DEFAULT_RULE,
     compact: CompactOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -122,12 +132,29 @@ def publish(
     with domain_errors(), progress_bar() as report:
         kind = "float16" if compact else engine
         bundle = publish_run(
-            run, name, progress=report, overwrite=overwrite, engine=kind, prune=prune, without_test=without_test
+            run,
+            name,
+            progress=report,
+            overwrite=overwrite,
+            engine=kind,
+            prune=prune,
+            without_test=without_test,
+            rule="" if rule == DEFAULT_RULE else rule,
         )
+        point = bundle.operating_point
         if as_json:
-            print_json({"name": bundle.name, "path": str(bundle.path), "engine": bundle.engine.model_dump()})
+            print_json(
+                {
+                    "name": bundle.name,
+                    "path": str(bundle.path),
+                    "engine": bundle.engine.model_dump(),
+                    "operating_point": point.model_dump() if point else None,
+                }
+            )
         else:
             typer.echo(f"Published as {bundle.name} in {bundle.path}.")
+            if point:
+                typer.echo(f"Threshold {point.threshold:.4f}, chosen on validation as {point.chosen}.")
             for sentence in engine_sentences(bundle.engine):
                 typer.echo(sentence)
 
@@ -152,10 +179,13 @@ def print_evaluation(result: dict, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    typer.echo(f"{result['n']} images")
+    blind = "" if result.get("blind", True) else ", not blind: the model was made with some of them"
+    typer.echo(f"{result['n']} images{blind}")
     if "intervals" in result:
         typer.echo(result["intervals"])
     for name, entry in result["metrics"].items():
         typer.echo(f"  {name.replace('_', ' ')}: {figure(entry)}")
+    for label, name in result.get("mapping", {}).items():
+        typer.echo(f"Class '{label}' of the set: {name or 'none of the bundle'}")
     for note in result.get("notes", []):
         typer.echo(f"Note: {note}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from skin_core.evaluation import metrics
+from skin_core.evaluation.class_rule import rule_of, weighed
 from skin_core.evaluation.patients import top_sensitivity
 from skin_core.evaluation.ranking import Ranked
 from skin_core.evaluation.recalibration import calibration_in_the_large, calibration_slope
@@ -81,19 +82,19 @@ def of_classes(
 ) -> Found:
     """All classes together, then each, then accuracy with the share of the largest class beside it.
 
-    The likeliest class is the best guess for accuracy. The best one for balanced accuracy is the class whose probability
-    exceeds its own share most (Bayes' rule where every class costs alike, as in Menon et al. 2021, arXiv:2007.07314):
-    ``balanced_accuracy_equal_priors`` judges that guess.
+    Every figure that is counted from named classes, but for accuracy and ``balanced_accuracy_likeliest``, is of the class
+    that `class_rule` names; without priors that is the likeliest one, too.
 
     Args:
         weights: (B, N). labels: int (N,), 0 to C - 1. probabilities: float (N, C). classes: C names.
-        priors: float (C,), above 0; None leaves that figure out.
+        priors: float (C,), above 0, under which the probabilities hold; None where not known.
     """
     n_classes = len(classes)
     guesses = probabilities.argmax(axis=1)
-    table = metrics.confusion(weights, labels, guesses, n_classes)
+    named = weighed(probabilities, priors, rule_of(priors)).argmax(axis=1)
+    table, likeliest = (metrics.confusion(weights, labels, given, n_classes) for given in (named, guesses))
     if np.isnan(probabilities).any():
-        table = np.full_like(table, np.nan)
+        table, likeliest = np.full_like(table, np.nan), np.full_like(likeliest, np.nan)
     support = np.bincount(labels, minlength=n_classes)
     present = support > 0
     recalls, scores = metrics.recalls(table), metrics.f1_scores(table)
@@ -102,13 +103,9 @@ def of_classes(
     areas = np.stack([one.auc() for one in ranked], axis=1)
     truth = np.eye(n_classes)[labels]
     own = np.clip((probabilities * truth).sum(axis=1), 1e-12, 1)
-    found = {"balanced_accuracy": metrics.mean_over(recalls, present)}
-    if priors is not None:
-        alike = metrics.confusion(weights, labels, (probabilities / priors).argmax(axis=1), n_classes)
-        if np.isnan(probabilities).any():
-            alike = np.full_like(alike, np.nan)
-        found["balanced_accuracy_equal_priors"] = metrics.mean_over(metrics.recalls(alike), present)
-    found |= {
+    found = {
+        "balanced_accuracy": metrics.mean_over(recalls, present),
+        "balanced_accuracy_likeliest": metrics.mean_over(metrics.recalls(likeliest), present),
         "macro_auc": metrics.mean_over(areas, present),
         "macro_f1": metrics.mean_over(scores, present),
         "weighted_f1": metrics.mean_by_support(scores, table),
@@ -123,7 +120,7 @@ def of_classes(
         found[f"specificity_{name}"] = specificities[:, index]
         found[f"precision_{name}"] = precisions[:, index]
         found[f"f1_{name}"] = scores[:, index]
-    found["accuracy"] = metrics.accuracy(table)
+    found["accuracy"] = metrics.accuracy(likeliest)
     found["accuracy_floor"] = metrics.mean_of(weights, (labels == support.argmax()).astype(float))
     return found
 

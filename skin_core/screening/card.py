@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from skin_core.evaluation.class_rule import RULE_WORDS, balanced_titles
 from skin_core.screening.card_items import filled, open_items
 from skin_core.screening.record import BundleInfo, EngineLoss, EngineRecord, Evaluation, Figure
 from skin_core.screening.variant import Variant
@@ -13,6 +16,7 @@ _SHOWN = {
     "malignancy_sensitivity": "Sensitivity at the threshold",
     "malignancy_specificity": "Specificity at the threshold",
     "balanced_accuracy": "Balanced accuracy",
+    "balanced_accuracy_likeliest": "Balanced accuracy of the likeliest class",
     "accuracy": "Accuracy",
     "macro_auc": "AUC, mean over the classes",
     "ece": "Calibration error (ECE)",
@@ -77,7 +81,7 @@ def _classes(info: BundleInfo) -> str:
     ]
     table = "| class | diagnosis | risk level | training pictures |\n| --- | --- | --- | --- |\n" + "\n".join(rows)
     unseen = f"\n\nNever seen: {', '.join(info.unseen)}." if info.unseen else ""
-    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant){_risk_words(info)}.{unseen}"
+    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant){_risk_words(info)}.\n\n{class_rule_sentence(info)}{unseen}"
 
 
 def _risk_words(info: BundleInfo) -> str:
@@ -109,13 +113,30 @@ def _performance(info: BundleInfo) -> str:
 
 
 def _table(evaluation: Evaluation, words: str) -> str:
-    rows = [
-        f"| {title} | {_figure(evaluation.metrics[name])} |"
-        for name, title in _SHOWN.items()
-        if name in evaluation.metrics
-    ]
+    titles = shown_titles(evaluation, _SHOWN)
+    rows = [f"| {title} | {_figure(evaluation.metrics[name])} |" for name, title in titles.items()]
     head = f"On {evaluation.n:,} pictures of {words}. {evaluation.intervals}"
     return f"{head}\n\n| figure | value |\n| --- | --- |\n" + "\n".join(rows)
+
+
+def shown_titles(evaluation: Evaluation, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Those of some figures that an evaluation has, by name, with their titles: which class was named is told."""
+    balanced = balanced_titles(evaluation.metrics, evaluation.class_rule)
+    found = {}
+    for name, title in wanted.items():
+        if name in evaluation.metrics and (name in balanced or not name.startswith("balanced_accuracy")):
+            found[name] = balanced.get(name, title)
+    return found
+
+
+def class_rule_sentence(info: BundleInfo) -> str:
+    """Which class the bundle names, and which one accuracy is of."""
+    if any(not entry.n_train for entry in info.classes):
+        return f"A picture is given {RULE_WORDS['likeliest']}: the classes' shares in training are not known."
+    return (
+        f"Where one class has to be named, a picture is given {RULE_WORDS['alike']} (balanced accuracy, as in ISIC 2018, "
+        "and the figures of each class); accuracy is of the likeliest class."
+    )
 
 
 def _figure(figure: Figure) -> str:

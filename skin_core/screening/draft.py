@@ -21,6 +21,7 @@ from skin_core.evaluation.bootstrap import Groups
 from skin_core.evaluation.calibration import fit_calibration
 from skin_core.evaluation.operating_point import PROPOSED, fit_point
 from skin_core.evaluation.risk import endpoint_score, fit_risk
+from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.screening import child
@@ -82,7 +83,8 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
     """
     key = _key(folder, variant)
     path = folder.path / "export" / key
-    if not (path / "draft.json").is_file():
+    # Drafts of older versions kept no predictions, from which an operating point could be chosen.
+    if not ((path / "draft.json").is_file() and (path / VALIDATION).is_file()):
         path.parent.mkdir(exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
         try:
@@ -118,13 +120,15 @@ def groups_of(folder: RunFolder, prepared: Prepared) -> np.ndarray:
     return table.loc[prepared.manifest.frame["image_id"].tolist()].to_numpy(dtype=object)
 
 
-def as_evaluation(split: str, n: int, metrics: dict[str, dict[str, float]], intervals: str) -> Evaluation:
-    """Metrics for ``bundle.json``: NaN becomes null."""
+def as_evaluation(split: str, truth: Scored, intervals: str, *, seed: int) -> Evaluation:
+    """Figures of a split for ``bundle.json``: NaN becomes null."""
+    metrics = truth.metrics(seed=seed)
     figures = {
         name: Figure(**{part: None if np.isnan(value) else value for part, value in entry.items()})
         for name, entry in metrics.items()
     }
-    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals)
+    n = len(truth.labels)
+    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals, class_rule=truth.class_rule)
 
 
 def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Variant) -> None:
@@ -238,8 +242,8 @@ def _fitted(
     if info.has_risk:
         info = _with_risk(info, frame, groups, outputs.logits, config.seed)
     word = group_word(prepared.manifest)
-    metrics = scored(info, frame, groups, outputs.logits, group_word=word).metrics(seed=config.seed)
-    validation = as_evaluation("validation", len(rows), metrics, Groups(groups, word).sentence())
+    truth = scored(info, frame, groups, outputs.logits, group_word=word)
+    validation = as_evaluation("validation", truth, Groups(groups, word).sentence(), seed=config.seed)
     return info.model_copy(update={"validation": validation})
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from skin_core.errors import BundleError
+from skin_core.evaluation.class_rule import ClassRule, with_present_names
 from skin_core.evaluation.risk import RiskCalibration
 from skin_core.screening.facts import RunFacts
 
@@ -84,12 +85,20 @@ class Evaluation(_Frozen):
         n: images in it.
         metrics: by name (``balanced_accuracy``, ``malignancy_auc``, ...).
         intervals: how they came about, a sentence.
+        class_rule: by which classes were named for the figures of each class; records of older versions took the
+            likeliest.
     """
 
     split: str
     n: int
     metrics: dict[str, Figure] = Field(default_factory=dict)
     intervals: str = "95 % intervals by drawing the lesions anew 1,000 times."
+    class_rule: ClassRule = "likeliest"
+
+    @field_validator("metrics", mode="after")
+    @classmethod
+    def _by_present_names(cls, metrics: dict[str, Figure]) -> dict[str, Figure]:
+        return with_present_names(metrics)
 
 
 class EngineLoss(_Frozen):

@@ -221,3 +221,30 @@ def test_predict_writes_the_competition_form(home: Path, bundle: str) -> None:
 def test_evaluate_bundle_leaves_out_what_it_was_trained_on(home: Path, bundle: str, demo: Path) -> None:
     result = document("evaluate-bundle", bundle, demo, home=home)
     assert 0 < result["n"] < 90
+    assert result["blind"] is True and result["mapping"]["mel"] == "mel"
+    assert {"value", "low", "high"} == set(result["metrics"]["balanced_accuracy"])
+
+
+def test_evaluate_bundle_maps_classes_by_hand_and_writes_a_report(home: Path, bundle: str, tmp_path: Path) -> None:
+    document("demo-data", "--layout", "folder", "--out", tmp_path / "own", "--n", "40", "--seed", "8", home=home)
+    report = tmp_path / "report.html"
+    maps = ("--map", "malignant=mel", "--map", "benign=none")
+    result = document("evaluate-bundle", bundle, tmp_path / "own", *maps, "--report", report, home=home)
+    assert result["n"] == 40 and result["mapping"] == {"benign": None, "malignant": "mel"}
+    assert "How the classes met" in report.read_text()
+    for pair, says in (("malignant", "their class=our class"), ("malignant=melanoom", "no class 'melanoom'")):
+        refused = call("evaluate-bundle", bundle, tmp_path / "own", "--map", pair, home=home)
+        assert refused.returncode == 1 and says in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_evaluate_bundle_tells_that_it_is_not_blind(home: Path, bundle: str, demo: Path) -> None:
+    told = call("evaluate-bundle", bundle, demo, "--keep-seen", home=home)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("90 images, not blind") and "Note: Not blind: " in told.stdout
+
+
+def test_publish_takes_the_rule_of_the_threshold(home: Path, run: dict, bundle: str) -> None:
+    result = document("publish", run["run"], "--name", "by-rule", "--rule", "specificity=0.8", home=home)
+    assert result["operating_point"]["chosen"] == "the lowest with a specificity of at least 0.8"
+    refused = call("publish", run["run"], "--name", "other", "--rule", "best", home=home)
+    assert refused.returncode == 1 and "A rule reads youden, sensitivity=0.95" in refused.stderr

@@ -7,9 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from published import workspace_of
 
+from skin_core.screening.bundle import read_info
 from skin_core.services import background, judged, runs
 
 pytestmark = pytest.mark.timeout(900)
@@ -104,6 +106,52 @@ def test_the_images_of_a_cell(open_page, evaluated) -> None:
     app.selectbox(key="judged_cell").set_value(cell).run()
     assert not app.exception
     assert "most confident" in _says(app)
+
+
+def test_the_matrix_weighs_classes_alike_unless_the_likeliest_is_wanted(open_page, evaluated) -> None:
+    from skin_core.services.judged_curves import cases_of
+
+    found = judged.judged(evaluated[1])
+    app = _part(open_page, evaluated[1], "Mistakes")
+    assert "so that every class weighs alike" in _says(app)
+    assert f"Accuracy, of the likeliest class: {found.row('accuracy').figure.in_words()}." in _says(app)
+    app.session_state["judged_rule_test"] = "likeliest"
+    app.run()
+    assert not app.exception and "Each picture is given its likeliest class." in _says(app)
+    alike, likeliest = (cases_of(evaluated[1], "test", rule) for rule in ("alike", "likeliest"))
+    for cases, name in ((alike, "balanced_accuracy"), (likeliest, "balanced_accuracy_likeliest")):
+        present = cases.counts.sum(axis=1) > 0
+        recalls = np.diag(cases.counts)[present] / cases.counts.sum(axis=1)[present]
+        assert recalls.mean() == pytest.approx(found.row(name).figure.value)
+
+
+def test_the_rule_of_the_threshold_is_shown_before_it_is_published(
+    open_page, evaluated, monkeypatch, tmp_path: Path
+) -> None:
+    from skin_core.services.referral import point_by_rule
+
+    # The tiny bundle's own folder is shared by all tests.
+    monkeypatch.setenv("LESIONLAB_MODELS", str(tmp_path / "models"))
+
+    run_id = evaluated[1]
+    app = open_page("pages/4_Runs.py", run=run_id)
+    assert "a threshold of" in _says(app) and "the highest with a sensitivity of at least 0.95" in _says(app)
+    app.selectbox(key=f"rule_{run_id}").set_value("specificity").run()
+    app.number_input(key=f"rule_specificity_{run_id}").set_value(80.0).run()
+    assert not app.exception and not app.error
+    point = point_by_rule(run_id, "specificity=0.8")
+    assert f"the lowest with a specificity of at least 0.8; a threshold of {point.threshold:.3f}" in _says(app)
+    app.selectbox(key=f"rule_{run_id}").set_value("cost").run()
+    app.number_input(key=f"rule_cost_prevalence_{run_id}").set_value(4.0).run()
+    assert not app.exception and "the cheapest at a prevalence of 0.04" in _says(app)
+    app.text_input(key=f"bundle_name_{run_id}").set_value("by-cost")
+    app.selectbox(key=f"rule_{run_id}").set_value("youden")
+    app.button(key="publish_run").click().run()
+    background.wait(background.find(f"publish {run_id}"), 300)
+    app.run()
+    assert not app.exception and not app.error
+    info = read_info("by-cost")
+    assert info.operating_point.chosen == "the one with the highest sum of sensitivity and specificity"
 
 
 def _cells(app) -> list[str]:

@@ -28,8 +28,8 @@ _PARTS = {
     "Subgroups": show_subgroups,
     "Report": show_report,
 }
-# What only the evaluation on the test split keeps.
-_OF_THE_TEST = ("Subgroups", "Report")
+# What only an evaluation keeps.
+_NOT_OF_VALIDATION = ("Subgroups", "Report")
 
 
 def show_judgement(run: RunView) -> None:
@@ -57,7 +57,7 @@ def show_judgement(run: RunView) -> None:
     if "test" not in there or (found is not None and found.stale):
         _unlock(run, key, stale="test" in there)
     if found is not None:
-        _show(found)
+        show_evaluation(found)
 
 
 def _unlock(run: RunView, key: str, *, stale: bool) -> None:
@@ -81,12 +81,15 @@ def _unlock(run: RunView, key: str, *, stale: bool) -> None:
         st.rerun()
 
 
-def _show(found: Judged) -> None:
+def show_evaluation(found: Judged) -> None:
+    """An evaluation's parts, the figures first: of a run, or of a bundle on another set."""
     if told := found.evaluated():
-        st.caption(f":material/lock_open: {told}")
+        st.caption(f":material/{'event' if found.split == 'external' else 'lock_open'}: {told}")
     for note in found.notes:
         st.caption(f":material/info: {plain(note)}")
-    parts = {name: part for name, part in _PARTS.items() if found.split == "test" or name not in _OF_THE_TEST}
+    parts = {
+        name: part for name, part in _PARTS.items() if found.split != "validation" or name not in _NOT_OF_VALIDATION
+    }
     tabs = st.tabs(list(parts), key=f"judged_part_{found.split}", on_change="rerun")
     for tab, part in zip(tabs, parts.values(), strict=True):
         with tab:

@@ -48,6 +48,7 @@ def show_answer(info: BundleInfo, result: Result, prevalence: float | None = Non
     with answer:
         _risk(info, prediction, prevalence)
         _decision(prediction)
+        _rule(info, prediction)
         own = _own_warnings(info, prediction)
         for warning in own:
             st.markdown(f":material/warning: {plain(warning)}")
@@ -148,6 +149,12 @@ def _decision(prediction: Prediction) -> None:
         f"**{DECISIONS[prediction.decision]}.** {plain(prediction.sentence)}",
         icon=f":material/{_ICONS[prediction.decision]}:",
     )
+
+
+def _rule(info: BundleInfo, prediction: Prediction) -> None:
+    """By which rule the model decides."""
+    if info.operating_point is not None and prediction.decision in ("refer", "no referral"):
+        st.caption(f"Its threshold was chosen on validation as {plain(info.operating_point.chosen)}.")
 
 
 def _how_good(info: BundleInfo) -> None:
