@@ -129,6 +129,8 @@ def _in_words(config: RunConfig, counts: Overview) -> str:
         f"About {count(estimate.n_train, 'training image')} in {count(classes, 'class', 'classes')}, "
         f"{count(estimate.steps, 'step')} an epoch, {count(config.epochs, 'epoch')} at most."
     )
+    if config.folds:
+        words = words.removesuffix(".") + f", {config.folds} times: once a fold."
     if estimate.seconds is not None:
         words += f" At the pace of “{plain(estimate.like)}” that is about {duration(estimate.seconds)}."
     else:

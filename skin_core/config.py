@@ -160,6 +160,21 @@ class RunConfig(_Frozen):
         json_schema_extra={"folded": True},
     )
 
+    # Cross-validation
+    folds: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="Cross-validate in so many folds of training and validation; 0 trains one run. The test split stays locked",
+        json_schema_extra={"folded": True},
+    )
+    cv_select: Literal["inner", "last", "held"] = Field(
+        "inner",
+        description="Whose figures choose the epoch in a fold: an inner validation part of the other folds; nobody's (last "
+        "epoch); or the held fold's own, which flatters",
+        json_schema_extra={"folded": True},
+    )
+
     # Machinery
     seed: int = Field(
         42,
@@ -196,7 +211,19 @@ class RunConfig(_Frozen):
         for column in self.features:
             if column in ANSWER_COLUMNS or column.startswith(ANSWER_PREFIXES):
                 raise ValueError(f"features must not hold '{column}': it gives the answer away")
+        if self.folds == 1:
+            raise ValueError("folds must be 0 (one run) or at least 2; got 1")
+        if self.takes_last_epoch and (self.early_stopping or self.schedule == "plateau"):
+            raise ValueError(
+                "cv_select=last trains a fixed number of epochs, so that the held fold decides nothing; set early_stopping "
+                f"to 0 and schedule to constant or cosine; got {self.early_stopping} and {self.schedule}"
+            )
         return self
+
+    @property
+    def takes_last_epoch(self) -> bool:
+        """Whether the weights of the last epoch are kept, whatever any figure says."""
+        return self.folds > 0 and self.cv_select == "last"
 
     @classmethod
     def parse(cls, values: dict) -> RunConfig:

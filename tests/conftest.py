@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from crossed import crossed
 from published import published
 
 import skin_core.quiet  # noqa: F401  (before any library that prints or sends)
@@ -67,9 +68,10 @@ def real_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test that asks for the tiny bundle waits for a training and an export, on a busy machine for minutes."""
+    """The first test that asks for the tiny bundle or the cross-validated run waits for a training and an export, on a busy machine for minutes."""
     for item in items:
-        if "tiny_bundle" in getattr(item, "fixturenames", ()) and item.get_closest_marker("timeout") is None:
+        waits = {"tiny_bundle", "crossed_run"} & {*getattr(item, "fixturenames", ())}
+        if waits and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(900))
 
 
@@ -79,6 +81,13 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.getbasetemp()
     # Under xdist each worker has a folder of its own below one that they share.
     return published(place.parent if "PYTEST_XDIST_WORKER" in os.environ else place)
+
+
+@pytest.fixture(scope="session")
+def crossed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The workspace of a finished cross-validated run (see `crossed`), and what the command line told. Read only."""
+    place = tmp_path_factory.getbasetemp()
+    return crossed(place.parent if "PYTEST_XDIST_WORKER" in os.environ else place)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.errors import show_error
+from pages.ui.fold_view import curves_of, show_folds_under_way, which_validation
 from pages.ui.live_charts import SCORE_WORDS, Curve, batch_chart, score_chart
 from pages.ui.run_status import (
     best_words,
@@ -65,12 +66,15 @@ def _views(run_ids: list[str]) -> list[RunView]:
 def _one(run: RunView) -> None:
     label = None
     if run.status == "finished":
-        label = "See it on the Runs page" if run.bundles else "Publish it"
+        label = "See it on the Runs page" if run.bundles or run.config.folds else "Publish it"
     run_header(run, link="pages/4_Runs.py", label=label, icon=":material/publish:")
     status_line(run)
     show_notes(run)
     history = runs.epoch_history(run.run_id)
     pace = history["images_per_second"].dropna()
+    if run.config.folds:
+        _folds(run, pace)
+        return
     with st.container(horizontal=True, gap="medium"):
         st.metric("Epoch", f"{run.epoch} of {run.epochs}", width="content")
         st.metric(
@@ -89,6 +93,24 @@ def _one(run: RunView) -> None:
             )
 
 
+def _folds(run: RunView, pace) -> None:
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Fold", f"{run.fold or 1} of {run.config.folds}", width="content")
+        st.metric("Epoch of this fold", f"{run.epoch} of {run.epochs}", width="content")
+        if run.best:
+            name = run.config.monitor
+            st.metric(f"Out-of-fold {metric_words(name)}", figure(run.best.get(name)), width="content")
+        st.metric("Images a second", f"{pace.iloc[-1]:,.0f}" if len(pace) else "not yet", width="content")
+        if (
+            run.progress is not None
+            and run.progress.what.endswith(": training")
+            and run.progress.seconds_left is not None
+        ):
+            left = duration(run.progress.seconds_left)
+            st.metric("Time left, all folds", left, width="content", help="At the pace of this fold and those before.")
+    show_folds_under_way(run)
+
+
 def _several(found: list[RunView]) -> None:
     for run in found:
         with st.container(border=True):
@@ -104,10 +126,13 @@ def _several(found: list[RunView]) -> None:
 
 def _charts(found: list[RunView]) -> None:
     names = _names(found)
-    curves = [
-        Curve(name, runs.epoch_history(run.run_id), run.best_epoch, run.epochs)
-        for name, run in zip(names, found, strict=True)
-    ]
+    if len(found) == 1:
+        curves = curves_of(found[0], names[0])
+    else:
+        curves = [
+            Curve(name, runs.epoch_history(run.run_id), run.best_epoch, run.epochs)
+            for name, run in zip(names, found, strict=True)
+        ]
     # Above both charts: in half the page's width the last choice was cut off.
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Loss**", width="content")
@@ -128,7 +153,7 @@ def _charts(found: list[RunView]) -> None:
         show_live(score_chart(curves, score), "scores", f"{SCORE_WORDS[score]} over epochs, train and validation")
     st.caption(
         "Validation is the solid line, training the dashed one; the ring marks the epoch whose weights are kept. "
-        "The endpoint is malignant or premalignant."
+        "The endpoint is malignant or premalignant. " + " ".join(dict.fromkeys(which_validation(run) for run in found))
     )
     with st.expander("Loss of single batches", icon=":material/show_chart:"):
         show_live(

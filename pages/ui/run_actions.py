@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.errors import show_error
+from pages.ui.errors import show_error, showing_errors
 from pages.ui.jobs import running, show_job
 from pages.ui.operating_rule import choose_rule
 from pages.ui.words import plain
 from skin_core.errors import BundleError
 from skin_core.screening.bundle import check_name
 from skin_core.screening.variant import ENGINES
-from skin_core.services import background, judged
+from skin_core.services import background, judged, runs
 from skin_core.services.runs import RunView
+
+
+def _instead(run: RunView) -> None:
+    """What to do in place of publishing a cross-validated run."""
+    st.info(
+        f"A cross-validated run is {run.config.folds} networks that tell how good these settings are, none of them to use. "
+        "Train one run with the same settings, evaluate it on the locked test split and publish that one.",
+        icon=":material/info:",
+    )
+    if st.button("Train it with these settings", icon=":material/play_arrow:", key="train_final", disabled=run.at_work):
+        with showing_errors():
+            started = runs.start_run(run.config.model_copy(update={"folds": 0}))
+            # The Train page reads the address only if it was not opened before.
+            st.session_state["watch_next"] = [started]
+            st.switch_page("pages/3_Train.py")
 
 
 def publication(run: RunView) -> None:
@@ -24,6 +39,9 @@ def publication(run: RunView) -> None:
         st.page_link("pages/1_Screen.py", label="Screen with it", icon=":material/search_insights:")
     if running(key):
         show_job(key)
+        return
+    if run.config.folds:
+        _instead(run)
         return
     if not run.publishable:
         st.info(plain(run.why_not) if run.why_not else "This run cannot be published yet.", icon=":material/info:")

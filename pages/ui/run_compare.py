@@ -29,7 +29,8 @@ def compare(first: RunView, second: RunView) -> None:
         with column:
             st.subheader(plain(name), anchor=False)
             status_badge(run)
-    st.markdown("**Best epoch, on validation**")
+    folds = any(run.config.folds for run in (first, second))
+    st.markdown("**Best epoch, on validation**" if not folds else "**On validation, or out of fold**")
     st.dataframe(figures(pair), hide_index=True, key="compare_figures")
     show_differences(names, first, second)
     st.markdown("**Settings that differ**")
@@ -46,6 +47,8 @@ def compare(first: RunView, second: RunView) -> None:
     with right:
         st.markdown("**AUC**")
         show(score_chart(curves, "auc"), key="compare_auc", tools=True)
+    if folds:
+        st.caption("Of a cross-validated run, the curves of its last fold.")
     found = [results.results_of(run.run_id) for _, run in pair]
     _beside(names, "Classes before and after balancing", [each.distribution for each in found], _distribution)
     _beside(names, "Confusion matrix, on validation", [each.confusion for each in found], _confusion)
@@ -81,7 +84,7 @@ def figures(pair: list[tuple[str, RunView]]) -> pd.DataFrame:
     rows = []
     for name in _FIGURES:
         row = {"Figure": metric_words(name)}
-        row |= {title: figure(run.best.get(name)) if run.best_epoch else "no epoch yet" for title, run in pair}
+        row |= {title: figure(run.best.get(name)) if run.best else "no epoch yet" for title, run in pair}
         rows.append(row)
     rows.append({"Figure": "best epoch"} | {title: str(run.best_epoch or "none yet") for title, run in pair})
     return pd.DataFrame(rows)

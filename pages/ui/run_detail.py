@@ -6,21 +6,30 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.figures import show
+from pages.ui.fold_view import which_validation
 from pages.ui.live_charts import SCORE_WORDS, Curve, score_chart
 from pages.ui.run_figures import confusion_chart, distribution_chart
 from pages.ui.run_status import metric_words
 from pages.ui.words import count, figure, plain
-from skin_core.services import results, runs
+from skin_core.services import cross_validation, results, runs
 from skin_core.services.runs import RunView
 
 
 def history(run: RunView) -> None:
     """Curves, and the epochs as a table and as csv."""
-    table = runs.epoch_history(run.run_id)
+    fold = None
+    if run.config.folds:
+        options = list(range(1, (run.fold or 1) + 1))
+        fold = st.segmented_control("Fold", options, default=options[-1], required=True, key="history_fold")
+        st.caption(which_validation(run))
+    table = runs.epoch_history(run.run_id, fold)
     if table.empty:
         st.info("No epoch is done yet.", icon=":material/hourglass_empty:")
         return
-    curve = [Curve(run.title, table, run.best_epoch, run.epochs)]
+    best = run.best_epoch
+    if fold is not None:
+        best = cross_validation.members_of(run_id=run.run_id)[fold - 1].best_epoch
+    curve = [Curve(run.title, table, best, run.epochs)]
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Loss**")
@@ -75,7 +84,12 @@ def validation(run: RunView) -> None:
         )
         return
     n = int(found.confusion.to_numpy().sum())
-    st.caption(f"{count(n, 'image')} of the validation split, weights of epoch {run.best_epoch}.")
+    if run.config.folds:
+        st.caption(
+            f"{count(n, 'image')}, each by the network of its fold, which never saw its lesion; as the networks gave it."
+        )
+    else:
+        st.caption(f"{count(n, 'image')} of the validation split, weights of epoch {run.best_epoch}.")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Confusion matrix**")
@@ -90,13 +104,14 @@ def data(run: RunView) -> None:
     found = results.results_of(run.run_id)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("**Images by class and split**")
+        st.markdown(f"**Images by class and {'fold' if run.config.folds else 'split'}**")
         if found.split is None:
             st.caption("Not split yet.")
         else:
             st.dataframe(found.split, key="run_split")
     with right:
-        st.markdown("**Training split before and after balancing**")
+        of = "What fold 1 learns from" if run.config.folds else "Training split"
+        st.markdown(f"**{of}, before and after balancing**")
         if found.distribution is None:
             st.caption("Not balanced yet.")
         else:

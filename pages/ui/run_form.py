@@ -16,8 +16,14 @@ from skin_core.services import datasets, runs
 
 _ELSEWHERE = ("data", "family", "risk_levels")  # Chosen above the form, or on the Data page.
 _BACKBONE = ("weights", "freeze_backbone", "cached_views")
+_CROSS_VALIDATION = ("folds", "cv_select")
 _OWN_FILE = "own file"
-_WORDS = {"cutmix": "CutMix", "mixup": "MixUp", "none": "none"}
+_WORDS = {"cutmix": "CutMix", "mixup": "MixUp", "none": "none", "cv_select": "The epoch of a fold is chosen by"}
+_OPTIONS = {
+    "inner": "an inner validation part",
+    "last": "nobody: the last one",
+    "held": "the held fold (flatters)",
+}
 
 
 def run_form(data: str, family: ModelFamily, manifest: Manifest, risk_levels: dict[str, str]) -> RunConfig:
@@ -42,6 +48,13 @@ def run_form(data: str, family: ModelFamily, manifest: Manifest, risk_levels: di
         folded.remove("features")
         plain.insert(1, "features")
     _grid(plain, RunConfig.model_fields, defaults, f"run.{family.name}", values, manifest)
+    folded = [name for name in folded if name not in _CROSS_VALIDATION]
+    with st.expander("Cross-validation", icon=":material/view_module:"):
+        st.caption(
+            "Trains one network for each fold and judges each on the lesions that it never saw. It tells how good these "
+            "settings are, with the spread over folds; it makes no network to publish. The test split stays locked."
+        )
+        _grid(list(_CROSS_VALIDATION), RunConfig.model_fields, defaults, f"run.{family.name}", values, manifest)
     for name in nested:
         field, inner = RunConfig.model_fields[name], getattr(defaults, name)
         with st.expander(f"{_label(name)}: {_in_words(inner)}", icon=":material/auto_awesome_motion:"):
@@ -184,4 +197,4 @@ def _label(name: str) -> str:
 def _option(value: str) -> str:
     if value.startswith("val_"):
         return value.removeprefix("val_").replace("_", " ").replace("auc", "AUC") + " (validation)"
-    return value.replace("_", " ")
+    return _OPTIONS.get(value) or value.replace("_", " ")

@@ -58,7 +58,12 @@ def run_header(run: RunView, *, link: str, label: str | None, icon: str) -> None
 
 
 def best_words(run: RunView) -> str:
-    """The monitored figure at the best epoch: ``balanced accuracy 0.812 at epoch 7``."""
+    """The monitored figure at the best epoch: ``balanced accuracy 0.812 at epoch 7``; of a cross-validated run out of fold."""
+    if run.config.folds:
+        if not run.best:
+            return f"cross-validated, {run.config.folds} folds, not all done yet"
+        name = run.config.monitor
+        return f"out-of-fold {metric_words(name)} {figure(run.best.get(name))} over {run.config.folds} folds"
     if run.best_epoch is None:
         return "no epoch is done yet"
     name = run.config.monitor
@@ -100,10 +105,13 @@ def status_line(run: RunView) -> None:
             icon=":material/power_off:",
         )
     elif run.status == "stopped":
+        where = f"in fold {run.fold or 1} of {run.config.folds}, " if run.config.folds else ""
         st.info(
-            f"Stopped after epoch {run.epoch} of {run.epochs}; Resume goes on from there.",
+            f"Stopped {where}after epoch {run.epoch} of {run.epochs}; Resume goes on from there.",
             icon=":material/pause_circle:",
         )
+    elif run.status == "finished" and run.config.folds:
+        st.success(f"All {run.config.folds} folds are done: {best_words(run)}.", icon=":material/check_circle:")
     elif run.status == "finished":
         early = f" (early, of {run.epochs})" if run.epoch < run.epochs else ""
         st.success(f"Finished after {run.epoch} epochs{early}: {best_words(run)}.", icon=":material/check_circle:")

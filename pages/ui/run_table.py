@@ -34,7 +34,7 @@ def run_table(listed: list[RunView]) -> pd.DataFrame:
         {
             "Run": run.title,
             "State": status_word(run.status),
-            "Epochs": f"{run.epoch} of {run.epochs}",
+            "Epochs": _how_far(run),
             "Best epoch": run.best_epoch,
             **{_column(name): run.best.get(name) for name in _FIGURES},
             "Family": run.config.family,
@@ -62,7 +62,16 @@ def show_table(table: pd.DataFrame) -> None:
             "Run": st.column_config.TextColumn(pinned=True),
         },
     )
-    st.caption("Figures of each run's best epoch, on its validation split.")
+    told = "Figures of each run's best epoch, on its validation split."
+    if table["Epochs"].str.startswith("fold").any():
+        told += " Those of a cross-validated run are of all its out-of-fold pictures."
+    st.caption(told)
+
+
+def _how_far(run: RunView) -> str:
+    if run.config.folds:
+        return f"fold {run.fold or 1} of {run.config.folds}"
+    return f"{run.epoch} of {run.epochs}"
 
 
 def _column(name: str) -> str:

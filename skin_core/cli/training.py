@@ -79,8 +79,9 @@ def runs(as_json: JsonOption = False) -> None:
             typer.echo("There are no runs yet; start one with: python -m skin_core train DATA --family NAME")
         for run in listed:
             figures = ", ".join(f"{name} {value:.3f}" for name, value in run["best"].items() if value is not None)
+            fold = f"fold {run['fold'] or 0}/{run['folds']}, " if run["folds"] else ""
             typer.echo(
-                f"{run['run']}  {run['status']:<11}  {run['family']:<16}  epoch {run['epoch']}/{run['epochs']}  {figures}"
+                f"{run['run']}  {run['status']:<11}  {run['family']:<16}  {fold}epoch {run['epoch']}/{run['epochs']}  {figures}"
             )
 
 
@@ -168,6 +169,8 @@ def _summary(run) -> dict:
         "data": run.config.data,
         "epoch": run.epoch,
         "epochs": run.epochs,
+        "folds": run.config.folds,
+        "fold": run.fold,
         "best_epoch": run.best_epoch,
         "best": dict(run.best),
         "error": run.error,

@@ -55,18 +55,47 @@ def grouped_folds(groups: np.ndarray, labels: np.ndarray, *, folds: int, seed: i
     """
     if folds < 2:
         raise ValueError(f"folds must be at least 2; got {folds}")
+    named, index = _counted(groups, labels)
+    if len(named) < folds:
+        raise DataSourceError(f"{folds} folds need as many lesions or patients; there are {len(named)}: ask for fewer.")
+    dealt = deal(named, {str(number): 1 / folds for number in range(folds)}, seed)
+    return np.array([int(fold) for fold in dealt], dtype=np.int64)[index]
+
+
+def inner_validation(groups: np.ndarray, labels: np.ndarray, *, fraction: float, seed: int) -> np.ndarray:
+    """Deals a validation part out of the pictures that a fold's network may learn from, whole groups, each class evenly.
+
+    Args:
+        groups: (N,), what must stay together, named by text.
+        labels: (N,), class of each picture.
+        fraction: share of each class for validation, above 0 and below 1.
+        seed: which group goes where.
+
+    Returns:
+        bool (N,), whether a picture validates; each class keeps a group in training.
+
+    Raises:
+        ValueError: for a fraction out of its range.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must be in (0, 1); got {fraction}")
+    named, index = _counted(groups, labels)
+    sides = deal(named, {"train": 1 - fraction, "validation": fraction}, seed)
+    for label in sorted({label for group in named for label in group.counts}):
+        holders = [place for place, group in enumerate(named) if label in group.counts]
+        if all(sides[place] == "validation" for place in holders):
+            sides[min(holders, key=lambda place: (named[place].size, named[place].key))] = "train"
+    return np.array([side == "validation" for side in sides], dtype=bool)[index]
+
+
+def _counted(groups: np.ndarray, labels: np.ndarray) -> tuple[list[Group], np.ndarray]:
+    """The groups in the order of their names, and the number of each picture's."""
     names, index = np.unique(np.asarray(groups).astype(str), return_inverse=True)
-    if len(names) < folds:
-        raise DataSourceError(f"{folds} folds need as many lesions or patients; there are {len(names)}: ask for fewer.")
     classes, code = np.unique(np.asarray(labels).astype(str), return_inverse=True)
     counts = np.zeros((len(names), len(classes)), dtype=np.int64)
     np.add.at(counts, (index, code), 1)
-    dealt = deal(
-        [
-            Group(name, int(row.sum()), {str(classes[place]): int(row[place]) for place in np.flatnonzero(row)})
-            for name, row in zip(names.tolist(), counts, strict=True)
-        ],
-        {str(number): 1 / folds for number in range(folds)},
-        seed,
-    )
-    return np.array([int(fold) for fold in dealt], dtype=np.int64)[index]
+    found = [
+        Group(name, int(row.sum()), {str(classes[place]): int(row[place]) for place in np.flatnonzero(row)})
+        for name, row in zip(names.tolist(), counts, strict=True)
+    ]
+    return found, index

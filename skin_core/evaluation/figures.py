@@ -18,7 +18,7 @@ from skin_core.evaluation.reliability import expected_calibration_error
 SPECIFICITIES = (90, 95)
 SENSITIVITIES = (90, 95)
 _BENIGN, _PREMALIGNANT = 0, 1
-_OF_DECISION = ("sensitivity", "specificity", "ppv", "npv", "number_needed_to_refer", "referred")
+OF_DECISION = ("sensitivity", "specificity", "ppv", "npv", "number_needed_to_refer", "referred")
 
 Found = dict[str, np.ndarray]
 
@@ -140,7 +140,7 @@ def _ranked(prefix: str, ranked: Ranked) -> Found:
 
 def _of_decision(weights: np.ndarray, positive: np.ndarray, referred: np.ndarray | None) -> Found:
     if referred is None:
-        return {f"malignancy_{name}": np.full(len(weights), np.nan) for name in _OF_DECISION}
+        return {f"malignancy_{name}": np.full(len(weights), np.nan) for name in OF_DECISION}
     right = (referred == positive).astype(float)
     values = (
         metrics.mean_of(weights[:, positive], right[positive]),
@@ -150,4 +150,4 @@ def _of_decision(weights: np.ndarray, positive: np.ndarray, referred: np.ndarray
         metrics.number_needed_to_refer(weights, positive, referred),
         metrics.mean_of(weights, referred.astype(float)),
     )
-    return {f"malignancy_{name}": value for name, value in zip(_OF_DECISION, values, strict=True)}
+    return {f"malignancy_{name}": value for name, value in zip(OF_DECISION, values, strict=True)}

@@ -1,4 +1,4 @@
-"""Two runs on the same test pictures: is the difference more than chance?"""
+"""Two runs on the same pictures, of the test split or out of fold: is the difference more than chance?"""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from skin_core.evaluation.bootstrap import RESAMPLES, Groups
 from skin_core.evaluation.delong import auc_difference
 from skin_core.evaluation.paired import paired_differences
 from skin_core.evaluation.scored import UNKNOWN, Scored
-from skin_core.screening.predictions import load_predictions
-from skin_core.training.folder import RunFolder
+from skin_core.services.judged import Split, predictions_of
 
 
-def compare_runs(first: str, second: str, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
+def compare_runs(
+    first: str, second: str, *, split: Split = "test", resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
     """Compares two evaluated runs by the pictures that both were tested on.
 
     Args:
         first, second: run ids; the difference is the first's figure less the second's.
+        split: on which pictures; `cross_validation.compare_cross_validated` is the one for "out_of_fold".
         resamples, seed: of the paired bootstrap over lesions, patients or twin clusters.
 
     Returns:
@@ -30,7 +32,7 @@ def compare_runs(first: str, second: str, *, resamples: int = RESAMPLES, seed: i
     Raises:
         RunError: if there is no such run, one was not evaluated, or they share no test picture or no class.
     """
-    one, other, alone = _matched(first, second)
+    one, other, alone = _matched(first, second, split)
     if one.classes != other.classes:
         raise RunError(
             f"The runs know different classes ({', '.join(one.classes)} and {', '.join(other.classes)}); compare runs on one data set."
@@ -51,9 +53,9 @@ def compare_runs(first: str, second: str, *, resamples: int = RESAMPLES, seed: i
     }
 
 
-def _matched(first: str, second: str) -> tuple[Scored, Scored, int]:
-    ids, one = load_predictions(RunFolder.of(first).test_predictions)
-    other_ids, other = load_predictions(RunFolder.of(second).test_predictions)
+def _matched(first: str, second: str, split: Split) -> tuple[Scored, Scored, int]:
+    ids, one = predictions_of(first, split)
+    other_ids, other = predictions_of(second, split)
     both, here, there = np.intersect1d(ids, other_ids, return_indices=True)
     if not len(both):
         raise RunError(f"Runs {first} and {second} share no test picture; compare runs on one data set and seed.")

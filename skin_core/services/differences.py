@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.services.comparison import compare_runs
@@ -58,7 +60,11 @@ def differences_of_runs(first: str, second: str, progress: ProgressCallback = ig
         RunError: if there is no such run, one was not evaluated, or they share no test picture or no class.
     """
     progress(Progress("Comparing on the pictures that both were tested on", 0, 0))
-    found = compare_runs(first, second)
+    return differences_of(compare_runs(first, second))
+
+
+def differences_of(found: Mapping[str, Any]) -> Differences:
+    """What `comparison.compare_runs` found, in reading order."""
     rows = []
     for name, (part, title) in FIGURES.items():
         entry = found["differences"].get(name)

@@ -13,9 +13,9 @@ class Estimate:
     """The size of a run.
 
     Attributes:
-        n_train: images in the training split, about.
+        n_train: images in the training split, about; of a cross-validated run those that one fold's network learns from.
         steps: batches an epoch.
-        seconds: how long all epochs would take at the pace of ``like``; None where no run compares.
+        seconds: how long all epochs (of all folds) would take at the pace of ``like``; None where no run compares.
         like: title of the earlier run whose pace is taken.
         images_per_second: that pace, brought to this image size.
     """
@@ -42,6 +42,9 @@ def estimate_run(*, config: RunConfig, n_images: int, n_test: int = 0) -> Estima
         share = (1 - n_test / n_images) * (1 - config.validation_fraction)
     else:
         share = 1 - config.validation_fraction - config.test_fraction
+    if config.folds:
+        share = (1 - n_test / n_images if n_test else 1 - config.test_fraction) * (1 - 1 / config.folds)
+        share *= 1 - config.validation_fraction if config.cv_select == "inner" else 1
     n_train = max(1, round(total * share))
     steps = -(-n_train // config.batch_size)
     for earlier in runs.list_runs():
@@ -53,5 +56,6 @@ def estimate_run(*, config: RunConfig, n_images: int, n_test: int = 0) -> Estima
         here = float(pace.median()) * (earlier.config.image_size / config.image_size) ** 2
         if config.freeze_backbone:  # The head sees cached features, whose number does not grow with the picture.
             here = float(pace.median())
-        return Estimate(n_train, steps, n_train * config.epochs / here, earlier.title, here)
+        seconds = n_train * config.epochs * max(1, config.folds) / here
+        return Estimate(n_train, steps, seconds, earlier.title, here)
     return Estimate(n_train, steps)

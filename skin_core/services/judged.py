@@ -33,6 +33,7 @@ from skin_core.services.kept import (
     not_judged,
     predictions_of,
     record_of,
+    recorded_cross_validation,
     recorded_evaluation,
     recorded_info,
     stamp,
@@ -55,6 +56,7 @@ __all__ = [
     "available",
     "judged",
     "predictions_of",
+    "recorded_cross_validation",
     "recorded_evaluation",
     "recorded_info",
     "stamp",
@@ -118,13 +120,15 @@ class Judged:
 
 
 def available(run_id: str) -> tuple[Split, ...]:
-    """The splits that `judged` can tell of now, the test split first.
+    """The splits that `judged` can tell of now, the test split first; of a cross-validated run its out-of-fold pictures.
 
     Raises:
         RunError: if there is no such run.
     """
     folder = RunFolder.of(run_id)
     found: list[Split] = []
+    if folder.cross_validation.is_file() and folder.out_of_fold.is_file():
+        return ("out_of_fold",)
     if folder.evaluation.is_file() and folder.test_predictions.is_file():
         found.append("test")
     if folder.predictions.is_file() and recorded_info(folder) is not None:
@@ -150,7 +154,10 @@ def judged(of: str, split: Split = "test") -> Judged:
     else:
         folder = RunFolder.of(of)
         info = recorded_info(folder)
-        facts = _of_test(record, folder) if split == "test" else _of_validation(of, info)
+        if split == "out_of_fold":
+            facts = _of_record(record)
+        else:
+            facts = _of_test(record, folder) if split == "test" else _of_validation(of, info)
     metrics = facts.pop("metrics")
     return Judged(
         run_id=of,

@@ -23,10 +23,11 @@ from skin_core.services.external_folder import ExternalFolder
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import load_prepared
 
-Split = Literal["test", "validation", "external"]
+Split = Literal["test", "validation", "out_of_fold", "external"]
 SPLIT_WORDS: dict[str, str] = {
     "test": "the locked test split",
     "validation": "validation",
+    "out_of_fold": "out-of-fold pictures",
     "external": "another data set",
 }
 
@@ -42,7 +43,7 @@ def stamp(of: str, split: Split = "test") -> tuple[int, ...]:
         files = [folder.record, folder.predictions, folder.pictures, folder.bundle]
     else:
         run = RunFolder.of(of)
-        files = [run.evaluation, run.test_predictions, run.predictions, *drafts(run)]
+        files = [run.evaluation, run.test_predictions, run.predictions, run.cross_validation, *drafts(run)]
     return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files)
 
 
@@ -80,6 +81,8 @@ def record_of(of: str, split: Split) -> dict[str, Any]:
     Raises:
         RunError: if there is no such run or evaluation.
     """
+    if split == "out_of_fold":
+        return recorded_cross_validation(RunFolder.of(of))
     if split != "external":
         return recorded_evaluation(RunFolder.of(of))
     found = ExternalFolder.of(of).read()
@@ -97,6 +100,10 @@ def predictions_of(of: str, split: Split) -> tuple[np.ndarray, Scored]:
     folder = RunFolder.of(of)
     if split == "test":
         return load_predictions(folder.test_predictions)
+    if split == "out_of_fold":
+        if not folder.out_of_fold.is_file():
+            raise not_judged(of, split)
+        return load_predictions(folder.out_of_fold)
     chosen = _draft(folder)
     if chosen is None or not folder.predictions.is_file():
         raise not_judged(of, split)
@@ -136,6 +143,18 @@ def recorded_evaluation(folder: RunFolder) -> dict[str, Any]:
     return found | {"metrics": with_present_names(found.get("metrics", {}))}
 
 
+def recorded_cross_validation(folder: RunFolder) -> dict[str, Any]:
+    """What a cross-validated run recorded when its last fold was done.
+
+    Raises:
+        RunError: if the run is none, or its folds are not all done.
+    """
+    try:
+        return json.loads(folder.cross_validation.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise not_judged(folder.run_id, "out_of_fold") from error
+
+
 def recorded_info(folder: RunFolder) -> BundleInfo | None:
     """What was fitted on validation for the run's present model: that of the evaluation, else the newest; or None."""
     chosen = _draft(folder)
@@ -158,4 +177,8 @@ def drafts(folder: RunFolder) -> list[Path]:
 
 def not_judged(run_id: str, split: str) -> RunError:
     """The error for a split that a run was not judged on."""
+    if split == "out_of_fold":
+        return RunError(
+            f"Run {run_id} has no out-of-fold predictions: only a cross-validated run has them, when its last fold is done."
+        )
     return RunError(f"Run {run_id} was not judged on {SPLIT_WORDS[split]} yet; evaluate it.")

@@ -29,6 +29,7 @@ from skin_core.services.measured import Evaluated, measured
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import load_prepared
+from skin_core.training.publishable import instead_of_cross_validated
 
 
 def evaluate_run(
@@ -51,6 +52,8 @@ def evaluate_run(
     """
     view = store.view(run_id)
     folder = RunFolder.of(run_id)
+    if view.config.folds:
+        raise RunError(instead_of_cross_validated(run_id, view.config.folds))
     if view.at_work:
         raise RunError(f"Run {run_id} is at work; let it finish or stop it, then evaluate it.")
     if view.best_epoch is None or not folder.model.is_file():

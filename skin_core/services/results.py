@@ -18,10 +18,10 @@ class Results:
     """Tables of a run; each is None until the run has come that far.
 
     Attributes:
-        confusion: images on validation, true class by row, predicted class by column.
+        confusion: images on validation (of a cross-validated run: out of fold), true class by row, predicted class by column.
         report: precision, recall, f1 and support of each class, then "macro avg" and "weighted avg".
         distribution: before and after balancing, training images an epoch, one row a class.
-        split: images by class and split.
+        split: images by class and split; of a cross-validated run by class and fold.
         excluded: image_id, reason (and what else is known) of what the split left out.
     """
 
@@ -42,7 +42,10 @@ def results_of(run_id: str) -> Results:
     return Results(
         confusion=_table(folder.artifacts / "confusion_matrix.csv", index=True),
         report=_table(folder.artifacts / "classification_report.csv", index=True),
-        distribution=_table(folder.artifacts / "distribution.csv", index=True),
+        # The folds are dealt evenly, so that the first one's network stands for all.
+        distribution=_table(
+            (folder.member(1) if folder.members.is_dir() else folder).artifacts / "distribution.csv", index=True
+        ),
         split=_split_counts(folder),
         excluded=_table(folder.excluded),
     )
@@ -112,6 +115,10 @@ def _split_counts(folder: RunFolder) -> pd.DataFrame | None:
     if split is None or "split" not in split or not folder.manifest.is_file():
         return None
     labels = pd.read_parquet(folder.manifest, columns=["image_id", "label"]).astype("string")
+    folds = _table(folder.folds)
+    if folds is not None:
+        joined = folds[["image_id", "fold"]].astype({"image_id": "string"}).merge(labels, on="image_id", how="left")
+        return joined.groupby(["label", "fold"], observed=True).size().unstack(fill_value=0).add_prefix("fold ")
     joined = split[["image_id", "split"]].astype("string").merge(labels, on="image_id", how="left")
     table = joined.groupby(["label", "split"], observed=True).size().unstack(fill_value=0)
     return table.reindex(columns=[name for name in ("train", "validation", "test") if name in table])

@@ -111,8 +111,12 @@ def get_run(run_id: str) -> RunView:
     return store.view(run_id)
 
 
-def epoch_history(run_id: str) -> pd.DataFrame:
+def epoch_history(run_id: str, fold: int | None = None) -> pd.DataFrame:
     """One row an epoch done.
+
+    Args:
+        run_id: the run.
+        fold: of a cross-validated run, from 1; by default the fold under way or last at work.
 
     Returns:
         Columns ``epoch`` (int, from 1), ``loss``, ``val_loss``, and for each of auc, accuracy, balanced_accuracy and
@@ -123,13 +127,16 @@ def epoch_history(run_id: str) -> pd.DataFrame:
         RunError: if there is no such run.
     """
     frame = pd.DataFrame(
-        read_rows(RunFolder.of(run_id).history, EPOCH_COLUMNS), columns=list(EPOCH_COLUMNS), dtype=float
+        read_rows(_learning(run_id, fold).history, EPOCH_COLUMNS), columns=list(EPOCH_COLUMNS), dtype=float
     )
     return frame.astype({"epoch": int})
 
 
-def batch_history(run_id: str) -> pd.DataFrame:
+def batch_history(run_id: str, fold: int | None = None) -> pd.DataFrame:
     """The loss of single batches, about one a second.
+
+    Args:
+        run_id, fold: as in `epoch_history`.
 
     Returns:
         Columns ``step`` (int, batches since the start), ``epoch`` (int, from 1), ``loss``.
@@ -138,7 +145,7 @@ def batch_history(run_id: str) -> pd.DataFrame:
         RunError: if there is no such run.
     """
     frame = pd.DataFrame(
-        read_rows(RunFolder.of(run_id).batches, BATCH_COLUMNS), columns=list(BATCH_COLUMNS), dtype=float
+        read_rows(_learning(run_id, fold).batches, BATCH_COLUMNS), columns=list(BATCH_COLUMNS), dtype=float
     )
     return frame.astype({"step": int, "epoch": int})
 
@@ -158,6 +165,14 @@ def log_tail(run_id: str, lines: int = 40) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def _learning(run_id: str, fold: int | None) -> RunFolder:
+    """The folder in which the epochs are written: a run's own, or that of a member of a cross-validated one."""
+    folder = RunFolder.of(run_id)
+    if not folder.members.is_dir():
+        return folder
+    return folder.member(fold or folder.read_state().fold or 1)
 
 
 def _follow(run_id: str, progress: ProgressCallback) -> RunView:

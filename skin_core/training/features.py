@@ -36,17 +36,26 @@ _BATCH = 16
 class Features:
     """Views of the same rows, each in a file of its own, read where they are asked for.
 
+    Args:
+        views: one array a view, (rows, ...).
+        rows: int64 (M,), which of them; None takes all.
+
     Attributes:
         shape: (views, rows, ...), as of one array.
     """
 
-    def __init__(self, views: Sequence[np.ndarray]) -> None:
+    def __init__(self, views: Sequence[np.ndarray], rows: np.ndarray | None = None) -> None:
         self._views = views
-        self.shape = (len(views), *views[0].shape)
+        self._rows = np.arange(len(views[0])) if rows is None else rows
+        self.shape = (len(views), len(self._rows), *views[0].shape[1:])
+
+    def part(self, rows: np.ndarray) -> Features:
+        """Some of the rows, int64 (M,), in that order; nothing is copied."""
+        return Features(self._views, self._rows[rows])
 
     def __getitem__(self, index: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         """Row by row: the features of ``rows[i]`` in ``views[i]``."""
-        views, rows = index
+        views, rows = index[0], self._rows[index[1]]
         taken = np.empty((len(rows), *self.shape[2:]), self._views[0].dtype)
         for view in np.unique(views):
             chosen = views == view

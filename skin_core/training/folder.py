@@ -56,6 +56,7 @@ class RunState:
         classes: the labels in output order, once they are known.
         synthetic: whether the data set is marked synthetic, once that is known.
         notes: what the reader of the run must know (pictures left out, an overridden leak, ...).
+        fold: of a cross-validated run: the fold under way or last at work, from 1.
     """
 
     status: str
@@ -71,6 +72,7 @@ class RunState:
     classes: tuple[str, ...] = ()
     synthetic: bool | None = None
     notes: tuple[str, ...] = ()
+    fold: int | None = None
 
 
 class _Named:
@@ -113,6 +115,12 @@ class RunFolder:
     model = _Named("model.keras")
     predictions = _Named("predictions_validation.npz")
     published = _Named("published.json")
+    # Of a cross-validated run and of its members, which are folders of runs below it.
+    folds = _Named("folds.csv")
+    members = _Named("folds")
+    held_predictions = _Named("predictions_held.npz")
+    out_of_fold = _Named("out_of_fold.npz")
+    cross_validation = _Named("cross_validation.json")
     artifacts = _Named("artifacts")
 
     @classmethod
@@ -133,6 +141,10 @@ class RunFolder:
     def run_id(self) -> str:
         """The run's id, which is the folder's name."""
         return self.path.name
+
+    def member(self, number: int) -> RunFolder:
+        """The folder of a cross-validated run's member, by its fold's number from 1; it need not be there yet."""
+        return RunFolder(self.members / str(number))
 
     def read_config(self) -> RunConfig:
         """What the run was asked to do; never changes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,6 +217,22 @@ class Loop:
         self._outputs, self._truths = [], []
         self._save()
         self._tell.epoch(self.position.history, self.best_epoch)
+
+    def predict(self, batches: Iterable[Mapping[str, Any]]) -> np.ndarray:
+        """What the network as it is now says, float64 (M, C), rows sum to 1.
+
+        Args:
+            batches: inputs by name, as `Feed.validation` gives them.
+
+        Raises:
+            StopRequested: when asked; nothing is saved.
+        """
+        outputs = []
+        for inputs in batches:
+            if self._tell.stop():
+                raise StopRequested
+            outputs.append(self._step.predict(inputs))
+        return class_probabilities(np.concatenate(outputs), len(self._risk_levels))
 
     def _validate(self, n_batches: int) -> np.ndarray:
         outputs = []

@@ -28,7 +28,8 @@ class Prepared:
     """A run's data, as it was when the run was first prepared; a resume reads it back unchanged.
 
     Attributes:
-        manifest: the pictures of all three splits, and no others.
+        manifest: the pictures of all three splits, and no others; of a cross-validated run, those of training and
+            validation alone.
         split: object (N,), "train", "validation" or "test" for each row of the manifest.
         labels: int32 (N,), class number of each row.
         classes: C labels in output order (sorted).
@@ -130,10 +131,17 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
     )
     notes = [*manifest.notes, *borrowed, *split.notes]
     assigned = split.frame
-    if config.start_from:
+    used = assigned
+    if config.folds:
+        from skin_core.training.fold_data import begin_folds
+
+        used, note = begin_folds(folder, config, split, manifest, prints)
+        notes.append(note)
+    elif config.start_from:
         assigned, note = without_seen_validation(assigned, prints, RunFolder.of(config.start_from))
         notes += [note] if note else []
-    frame = _rows_of(manifest, assigned)
+        used = assigned
+    frame = _rows_of(manifest, used)
     classes = _check_splits(frame, assigned)
     risk_levels = _risk_levels(frame, classes)
     _check_monitor(config, risk_levels)
@@ -142,12 +150,14 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
     _write_frame(folder, frame, config)
     replace(split, frame=assigned).save(folder.path)
     sides = assigned.set_index("image_id")["split"].loc[frame["image_id"].tolist()]
-    if config.features:
+    # Each member of a cross-validated run has its own training pictures to fit an encoder on, and no test to be kept from.
+    if config.features and not config.folds:
         from skin_core.data.tabular import TabularEncoder
 
         encoder = TabularEncoder.fit(frame[(sides == "train").to_numpy()], config.features)
         write_text(folder.tabular, json.dumps(encoder.to_dict()))
-    _write_signatures(folder, config, prints, sides)
+    if not config.folds:
+        _write_signatures(folder, config, prints, sides)
     facts = {
         "source": manifest.source,
         "root": str(manifest.root),

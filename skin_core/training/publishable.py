@@ -36,6 +36,14 @@ def untrained_backbone(config: RunConfig) -> bool:
     return config.weights == "random"
 
 
+def instead_of_cross_validated(run_id: str, folds: int) -> str:
+    """One sentence on what to do in place of judging or publishing a cross-validated run itself."""
+    return (
+        f"Run {run_id} is a cross-validation: {folds} networks that tell how good these settings are, none of them to use; "
+        "train one run with the same settings and folds=0, then evaluate and publish that one."
+    )
+
+
 def why_not_publishable(folder: RunFolder, status: str, state: RunState, config: RunConfig) -> str | None:
     """One sentence on why no bundle can be made of a run now, or None if one can.
 
@@ -43,6 +51,8 @@ def why_not_publishable(folder: RunFolder, status: str, state: RunState, config:
         folder, state, config: of the run.
         status: as seen from outside (`store.status_of`).
     """
+    if config.folds:
+        return instead_of_cross_validated(folder.run_id, config.folds)
     if state.best_epoch is None or not folder.model.is_file():
         return "The run has no finished epoch yet."
     if status in AT_WORK:

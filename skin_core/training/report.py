@@ -39,6 +39,18 @@ def write_report(
     _write_csv(folder / "history.csv", frame, index=False)
     for name, title in _CURVES:
         _curve(folder, frame, name, title, best_epoch)
+    write_tables(folder, labels=labels, probabilities=probabilities, classes=classes)
+
+
+def write_tables(folder: Path, *, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> None:
+    """Writes the confusion matrix and the classification report, as csv and picture.
+
+    Args:
+        folder: where to; made if it is not there.
+        labels: int (N,).
+        probabilities: float (N, C).
+        classes: C names in output order.
+    """
     predicted = probabilities.argmax(axis=1)
     confusion = confusion_matrix(labels, predicted, classes)
     _write_csv(folder / "confusion_matrix.csv", confusion, index_label="true \\ predicted")

@@ -61,7 +61,7 @@ class Schedule:
         """Takes the monitored figure of an epoch.
 
         The first epoch is the best so far even if its figure is undefined, so that a run always has a model; an
-        undefined figure never replaces a defined one.
+        undefined figure never replaces a defined one. Where the last epoch is to be kept, each is the best so far.
 
         Args:
             epoch: its number, from 1.
@@ -73,6 +73,7 @@ class Schedule:
         watch = self.watch
         better = monitored < watch.best if self.config.monitor == "val_loss" else monitored > watch.best
         gained = watch.best_epoch == 0 or better or (math.isnan(watch.best) and not math.isnan(monitored))
+        gained = gained or self.config.takes_last_epoch
         if gained:
             watch.best, watch.best_epoch = monitored, epoch
             watch.since_best = watch.plateau_wait = 0

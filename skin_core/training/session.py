@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import keras
 
     from skin_core.data.batches import Pixels
+    from skin_core.models.objective import Objective
     from skin_core.training.tracking import Tracker
 
 log = logging.getLogger("skin_core.training")
@@ -47,6 +48,9 @@ class Session:
         self.config = config
         self._stop = stop
         self._tracker: Tracker
+        self._network: keras.Model
+        self._objective: Objective
+        self._backbone: feature_cache.Backbone
         self._unsynced: list[Mapping[str, float]] = []
 
     def run(self) -> None:
@@ -56,16 +60,13 @@ class Session:
             StopRequested: when asked to stop; what is reached is saved and reported.
             SkinCoreError: one sentence on what went wrong.
         """
-        from skin_core.training.tracking import Tracker
-
         state = self.folder.update_state(status="preparing")
         self._told(Progress("Starting", 0, 0))
-        title = self.config.title or self.folder.run_id
-        self._tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id)
+        self._tracker = self._tracked(state.tracking_id)
         self.folder.update_state(tracking_id=self._tracker.tracking_id)
         ended = "FAILED"
         try:
-            prepared = prepare(self.folder, self.config, self._told)
+            prepared = self._prepared()
             prepared, pixels = self._decoded(prepared)
             self.folder.update_state(classes=prepared.classes, synthetic=prepared.synthetic, notes=prepared.notes)
             self._train(prepared, pixels)
@@ -79,7 +80,16 @@ class Session:
         self.folder.update_state(status="finished")
         log.info("Finished")
 
-    def _train(self, prepared: Prepared, pixels: Pixels) -> None:
+    def _tracked(self, tracking_id: str | None) -> Tracker:
+        from skin_core.training.tracking import Tracker
+
+        title = self.config.title or self.folder.run_id
+        return Tracker.open(self.folder.run_id, title, self.config, tracking_id)
+
+    def _prepared(self) -> Prepared:
+        return prepare(self.folder, self.config, self._told)
+
+    def _train(self, prepared: Prepared, pixels: Pixels) -> Loop:
         loop = self._loop(prepared, pixels)
         resumed = loop.restore()
         here = loop.position
@@ -95,6 +105,7 @@ class Session:
             self._report(prepared, loop)
             raise
         self._report(prepared, loop)
+        return loop
 
     def _decoded(self, prepared: Prepared) -> tuple[Prepared, Pixels]:
         from skin_core.data.cache import PixelStream, open_pixels
@@ -139,27 +150,12 @@ class Session:
             form=config.loss,
             counts=np.bincount(labels, minlength=len(prepared.classes)).tolist(),
         )
-        feed: Feed
+        trained = model
         if config.freeze_backbone:
             backbone, trained = split_at_frozen(model, family(config.family))
-            frozen = feature_cache.Backbone(backbone)
-            features = {
-                side: feature_cache.backbone_features(
-                    frozen,
-                    pixels,
-                    prepared.rows(side),
-                    config,
-                    views=feature_cache.n_views(config) if side == "train" else 1,
-                    pictures=prepared.pictures,
-                    what="training" if side == "train" else "validation",
-                    progress=self._told,
-                )
-                for side in ("train", "validation")
-            }
-            feed = FeatureFeed(config, prepared, objective, features["train"], features["validation"])
-        else:
-            trained = model
-            feed = PixelFeed(config, prepared, objective, pixels)
+            self._backbone = feature_cache.Backbone(backbone)
+        self._network, self._objective = trained, objective
+        feed = self._feed(prepared, pixels)
         if not trained.trainable_variables:
             raise ConfigError("Nothing of the network is trainable; set freeze_backbone to false.")
         write_distribution(self.folder.artifacts, distribution(labels, feed.plan(0), prepared.classes))
@@ -170,7 +166,7 @@ class Session:
             risk_levels=prepared.risk_levels,
             folder=self.folder.checkpoints,
             listeners=Listeners(
-                progress=self.folder.write_progress,
+                progress=self._on_progress,
                 batch=self._on_batch,
                 epoch=self._on_epoch,
                 best=lambda row, probabilities: self._on_best(model, trained, prepared, row, probabilities),
@@ -180,11 +176,35 @@ class Session:
         )
         return loop
 
+    def _feed(self, prepared: Prepared, pixels: Pixels) -> Feed:
+        if not self.config.freeze_backbone:
+            return PixelFeed(self.config, prepared, self._objective, pixels)
+        features = (self._features(prepared, pixels, side) for side in ("train", "validation"))
+        return FeatureFeed(self.config, prepared, self._objective, *features)
+
+    def _features(self, prepared: Prepared, pixels: Pixels, side: str) -> feature_cache.Features:
+        return feature_cache.backbone_features(
+            self._backbone,
+            pixels,
+            prepared.rows(side),
+            self.config,
+            views=feature_cache.n_views(self.config) if side == "train" else 1,
+            pictures=prepared.pictures,
+            what="training" if side == "train" else "validation",
+            progress=self._told,
+        )
+
     def _told(self, progress: Progress) -> None:
         """The progress of everything before the loop, and where a stop is honoured there."""
         if self._stop():
             raise StopRequested
+        self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
         self.folder.write_progress(progress)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self._show(progress)
 
     def _on_batch(self, row: Mapping[str, float]) -> None:
         append_rows(self.folder.batches, BATCH_COLUMNS, [row])
@@ -237,7 +257,7 @@ class Session:
     def _report(self, prepared: Prepared, loop: Loop) -> None:
         if not loop.position.history:
             return
-        self.folder.write_progress(Progress("Drawing curves and tables", 0, 0))
+        self._show(Progress("Drawing curves and tables", 0, 0))
         with np.load(self.folder.predictions, allow_pickle=False) as stored:
             write_report(
                 self.folder.artifacts,

@@ -22,7 +22,7 @@ from skin_core.progress import Progress
 from skin_core.training import queue
 from skin_core.training.folder import AT_WORK, RunFolder, RunState
 from skin_core.training.liveness import is_alive
-from skin_core.training.publishable import published, why_not_publishable
+from skin_core.training.publishable import instead_of_cross_validated, published, why_not_publishable
 from skin_core.training.publishable import record_published as record_published
 from skin_core.training.spawn import spawn_worker
 
@@ -53,6 +53,8 @@ class RunView:
         publishable: whether a bundle can be made of it; ``why_not`` says why if not.
         bundles: names under which it was published.
         tracking_id: its id in the tracking store, once there.
+        fold: of a cross-validated run (``config.folds``): the fold under way or last at work, from 1; ``epoch`` is then of
+            that fold, and ``best`` the pooled out-of-fold figures, once all folds are done.
     """
 
     run_id: str
@@ -75,6 +77,7 @@ class RunView:
     why_not: str | None
     bundles: tuple[str, ...]
     tracking_id: str | None
+    fold: int | None = None
 
     @property
     def at_work(self) -> bool:
@@ -211,6 +214,7 @@ def view(run_id: str) -> RunView:
         why_not=why_not,
         bundles=published(folder),
         tracking_id=state.tracking_id,
+        fold=state.fold,
     )
 
 
@@ -260,6 +264,8 @@ def _checked(config: RunConfig) -> RunConfig:
             )
     if config.start_from:
         parent = RunFolder.of(config.start_from)
+        if folds := parent.read_config().folds:
+            raise RunError(instead_of_cross_validated(config.start_from, folds))
         if not parent.model.is_file():
             raise RunError(f"Run {config.start_from} has no weights to start from yet; let it finish an epoch first.")
         if parent.read_config().family != config.family:

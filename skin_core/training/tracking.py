@@ -51,8 +51,15 @@ class Tracker:
         self._batches: list[Mapping[str, float]] = []
 
     @classmethod
-    def open(cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None) -> Tracker:
+    def open(
+        cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None, *, parent: str | None = None
+    ) -> Tracker:
         """Connects to the store, and makes the run there unless it exists.
+
+        Args:
+            run_id, title, config: of the run.
+            tracking_id: its id in the store; None makes it.
+            parent: id in the store of the run that it is a part of.
 
         Raises:
             RunError: if the store cannot be reached.
@@ -69,6 +76,8 @@ class Tracker:
                 client = MlflowClient(uri)
                 if tracking_id is None:
                     tags = {RUN_TAG: run_id, "mlflow.runName": title}
+                    if parent is not None:
+                        tags["mlflow.parentRunId"] = parent
                     tracking_id = client.create_run(_experiment(client), tags=tags).info.run_id
                     for name, value in _flat(config.model_dump()).items():
                         client.log_param(tracking_id, name, str(value)[:500])

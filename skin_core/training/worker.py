@@ -112,9 +112,12 @@ def _wait(folder: RunFolder, stop: StopSignal, ahead: int) -> None:
 
 def _work(folder: RunFolder, stop: StopSignal) -> None:
     # A stop in the queue must not load what takes seconds to load.
+    from skin_core.training.cross_validation import CrossValidation
     from skin_core.training.session import Session
 
-    Session(folder, folder.read_config(), stop).run()
+    config = folder.read_config()
+    work = CrossValidation if config.folds else Session
+    work(folder, config, stop).run()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,18 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VERBS = ["demo-data", "audit", "train", "runs", "evaluate", "publish", "screen", "predict", "evaluate-bundle"]
+VERBS = [
+    "demo-data",
+    "audit",
+    "train",
+    "cross-validate",
+    "runs",
+    "evaluate",
+    "publish",
+    "screen",
+    "predict",
+    "evaluate-bundle",
+]
 
 
 def call(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_core.data.folds import NO_FOLD, cross_validation_folds, grouped_folds
+from skin_core.data.folds import NO_FOLD, cross_validation_folds, grouped_folds, inner_validation
 from skin_core.data.sources import read_manifest
 from skin_core.data.split import make_split
 from skin_core.errors import DataSourceError
@@ -52,3 +52,24 @@ def test_too_few_groups_are_told() -> None:
         grouped_folds(np.array(["a", "b"]), np.array(["x", "y"]), folds=5, seed=1)
     with pytest.raises(ValueError, match="at least 2"):
         grouped_folds(np.array(["a", "b"]), np.array(["x", "y"]), folds=1, seed=1)
+
+
+def test_an_inner_validation_part_takes_whole_groups_and_its_share_of_each_class() -> None:
+    # Ten groups of two pictures of class a, four single ones of b: a half of each is five groups and two pictures.
+    groups = np.array([f"a{number // 2}" for number in range(20)] + [f"b{number}" for number in range(4)])
+    labels = np.array(["a"] * 20 + ["b"] * 4)
+    inner = inner_validation(groups, labels, fraction=0.5, seed=7)
+    assert (inner[labels == "a"].sum(), inner[labels == "b"].sum()) == (10, 2)
+    assert all(len(set(inner[groups == group])) == 1 for group in set(groups))
+    order = np.random.default_rng(0).permutation(24)
+    assert (inner_validation(groups[order], labels[order], fraction=0.5, seed=7) == inner[order]).all()
+
+
+def test_a_class_of_one_group_stays_to_be_learnt() -> None:
+    groups = np.array(["x", "x", *[f"y{number}" for number in range(10)]])
+    labels = np.array(["rare"] * 2 + ["y"] * 10)
+    for fraction in (0.1, 0.9):
+        inner = inner_validation(groups, labels, fraction=fraction, seed=1)
+        assert not inner[:2].any() and inner[2:].sum() == 10 * fraction
+    with pytest.raises(ValueError, match=r"in \(0, 1\)"):
+        inner_validation(groups, groups, fraction=1.0, seed=1)

@@ -76,3 +76,13 @@ def test_a_restored_schedule_goes_on_as_if_nothing_had_been():
         second.after_epoch(epoch, value)
     assert second.state() == whole.state()
     assert second.should_stop
+
+
+def test_where_the_last_epoch_is_kept_no_figure_decides():
+    values = {"folds": 3, "cv_select": "last", "schedule": "cosine", "epochs": 3}
+    schedule = Schedule(config(**values), 1)
+    assert [schedule.after_epoch(epoch, value) for epoch, value in enumerate([0.9, 0.1, math.nan], start=1)] == [
+        True
+    ] * 3
+    assert schedule.watch.best_epoch == 3
+    assert not schedule.should_stop

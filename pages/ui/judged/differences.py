@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui.jobs import running, show_job
 from pages.ui.words import count, figure, plain
 from skin_core.services import background, judged
+from skin_core.services.cross_validation import compare_cross_validated
 from skin_core.services.differences import DifferenceRow, Differences, differences_of_runs
 from skin_core.services.judged import HEADLINES
 from skin_core.services.runs import RunView
@@ -17,12 +18,21 @@ from skin_core.services.runs import RunView
 
 def show_differences(names: list[str], first: RunView, second: RunView) -> None:
     """The table of differences on the test pictures that both have, or the button that works it out."""
-    st.markdown("**On the test pictures that both were tested on**")
+    out_of_fold = bool(first.config.folds and second.config.folds)
+    if first.config.folds != second.config.folds and not out_of_fold:
+        st.caption(
+            "A cross-validated run is compared with another one on the same folds; a single run with another on the test split."
+        )
+        return
+    st.markdown(
+        f"**{'Out of fold, picture by picture' if out_of_fold else 'On the test pictures that both were tested on'}**"
+    )
     missing = [plain(name) for name, run in zip(names, (first, second), strict=True) if not _tested(run)]
     if missing:
-        st.caption(f"Not evaluated on the locked test split yet: {' and '.join(missing)}.")
+        what = "Not all folds are done yet" if out_of_fold else "Not evaluated on the locked test split yet"
+        st.caption(f"{what}: {' and '.join(missing)}.")
         return
-    stamps = "-".join(str(max(judged.stamp(run.run_id)[:2])) for run in (first, second))
+    stamps = "-".join(str(max(judged.stamp(run.run_id)[:4])) for run in (first, second))
     key = f"differences {first.run_id} {second.run_id} {stamps}"
     if running(key):
         show_job(key)
@@ -30,7 +40,8 @@ def show_differences(names: list[str], first: RunView, second: RunView) -> None:
     done = show_job(key)
     if done is None:
         if st.button("Test the differences", icon=":material/compare_arrows:", key="compare_differences"):
-            background.start(key, "Comparing the runs", differences_of_runs, first=first.run_id, second=second.run_id)
+            work = compare_cross_validated if out_of_fold else differences_of_runs
+            background.start(key, "Comparing the runs", work, first=first.run_id, second=second.run_id)
             st.rerun()
         return
     found: Differences = done.result
@@ -47,7 +58,7 @@ def show_differences(names: list[str], first: RunView, second: RunView) -> None:
 
 
 def _tested(run: RunView) -> bool:
-    return "test" in judged.available(run.run_id)
+    return bool({"test", "out_of_fold"} & {*judged.available(run.run_id)})
 
 
 def _table(found: Differences, names: list[str], chosen: tuple[str, ...]) -> pd.DataFrame:

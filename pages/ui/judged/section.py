@@ -11,6 +11,7 @@ from pages.ui.judged.cases import show_cases
 from pages.ui.judged.clinic import show_clinic
 from pages.ui.judged.curves import show_curves
 from pages.ui.judged.figures import show_figures
+from pages.ui.judged.folds import show_folds
 from pages.ui.judged.report import show_report
 from pages.ui.judged.subgroups import show_subgroups
 from pages.ui.words import plain
@@ -28,12 +29,20 @@ _PARTS = {
     "Subgroups": show_subgroups,
     "Report": show_report,
 }
-# What only an evaluation keeps.
-_NOT_OF_VALIDATION = ("Subgroups", "Report")
+_OF_FOLDS = {"Figures": show_figures, "Folds": show_folds, "Curves": show_curves, "Mistakes": show_cases}
+# What only an evaluation on pictures of its own keeps.
+_OF_AN_EVALUATION = ("Subgroups", "Report")
+_KEEPS_ALL = ("test", "external")
 
 
 def show_judgement(run: RunView) -> None:
-    """The figures on the locked test split, or the button that unlocks it once; validation beside it."""
+    """The figures on the locked test split, or the button that unlocks it once; validation beside it.
+
+    Of a cross-validated run: its out-of-fold figures, and no way to the test split.
+    """
+    if run.config.folds:
+        _out_of_fold(run)
+        return
     there = judged.available(run.run_id)
     key = f"evaluate {run.run_id}"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -58,6 +67,17 @@ def show_judgement(run: RunView) -> None:
         _unlock(run, key, stale="test" in there)
     if found is not None:
         show_evaluation(found)
+
+
+def _out_of_fold(run: RunView) -> None:
+    st.subheader("How good are these settings?", anchor=False)
+    if "out_of_fold" not in judged.available(run.run_id):
+        st.info(
+            "The out-of-fold figures come when the last fold is done; the Train page shows the folds under way.",
+            icon=":material/hourglass_empty:",
+        )
+        return
+    show_evaluation(store.judged_run(run.run_id, "out_of_fold"))
 
 
 def _unlock(run: RunView, key: str, *, stale: bool) -> None:
@@ -87,9 +107,9 @@ def show_evaluation(found: Judged) -> None:
         st.caption(f":material/{'event' if found.split == 'external' else 'lock_open'}: {told}")
     for note in found.notes:
         st.caption(f":material/info: {plain(note)}")
-    parts = {
-        name: part for name, part in _PARTS.items() if found.split != "validation" or name not in _NOT_OF_VALIDATION
-    }
+    parts = {name: part for name, part in _PARTS.items() if found.split in _KEEPS_ALL or name not in _OF_AN_EVALUATION}
+    if found.split == "out_of_fold":
+        parts = _OF_FOLDS
     tabs = st.tabs(list(parts), key=f"judged_part_{found.split}", on_change="rerun")
     for tab, part in zip(tabs, parts.values(), strict=True):
         with tab:

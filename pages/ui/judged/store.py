@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from skin_core.services import judged, judged_curves, referral
+from skin_core.services import cross_validation, judged, judged_curves, referral
+from skin_core.services.cross_validation import CrossValidated
 from skin_core.services.judged import Judged, Split
 from skin_core.services.judged_curves import Cases, ClassRule, Curves, Endpoint
 from skin_core.services.referral import Referral
@@ -37,6 +38,16 @@ def _referral(
     run_id: str, split: Split, threshold: float, prevalence: float, fitted: float | None, stamp: tuple[int, ...]
 ) -> Referral:
     return referral.referral_of_run(run_id, split, threshold, prevalence, fitted=fitted)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _cross_validated(run_id: str, stamp: tuple[int, ...]) -> CrossValidated:
+    return cross_validation.cross_validated(run_id=run_id)
+
+
+def cross_validated(run_id: str) -> CrossValidated:
+    """See `services.cross_validation.cross_validated`."""
+    return _cross_validated(run_id, judged.stamp(run_id))
 
 
 def judged_run(run_id: str, split: Split) -> Judged:

@@ -1,0 +1,67 @@
+"""``cross-validate`` as a whole process: what a script would see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from crossed import command
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_the_document_holds_pooled_figures_and_each_fold(crossed_run) -> None:
+    home, told = crossed_run
+    folder = home / "runs" / told["run"]
+    folds = pd.read_csv(folder / "folds.csv")
+    assert (told["status"], told["folds"], told["select"]) == ("finished", 2, "inner")
+    assert told["n"] == len(folds) == sum(member["n"] for member in told["members"])
+    assert [member["fold"] for member in told["members"]] == [1, 2]
+    for name in ("malignancy_auc", "macro_auc", "balanced_accuracy", "accuracy"):
+        entry = told["metrics"][name]
+        assert entry["low"] <= entry["value"] <= entry["high"]
+        values = told["spread"][name]["values"]
+        assert values == [member["figures"][name] for member in told["members"]]
+        assert told["spread"][name]["mean"] == pytest.approx(sum(values) / 2)
+        assert told["spread"][name]["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    # Accuracy is a share of images, so the pooled one is the mean weighted by the folds' images.
+    weighted = sum(member["n"] * member["figures"]["accuracy"] for member in told["members"]) / told["n"]
+    assert told["metrics"]["accuracy"]["value"] == pytest.approx(weighted)
+    assert "malignancy_sensitivity" not in told["metrics"]
+    assert any("no choice has seen the pictures" in note for note in told["notes"])
+
+
+def test_a_finished_run_is_told_again_in_words(crossed_run) -> None:
+    home, told = crossed_run
+    done = command(home, "cross-validate", "--resume", told["run"])
+    assert done.returncode == 0, done.stderr
+    assert f"{told['n']} pictures" in done.stdout and "95 % intervals" in done.stdout
+    assert "By fold (pictures held, learnt from, epoch kept):" in done.stdout
+    assert f"folds {told['spread']['accuracy']['mean']:.3f} ± {told['spread']['accuracy']['sd']:.3f}" in done.stdout
+    listed = command(home, "runs", "--json")
+    (entry,) = json.loads(listed.stdout)
+    assert (entry["run"], entry["folds"], entry["fold"]) == (told["run"], 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("evaluate", "RUN"), 1, "is a cross-validation"),
+        (("publish", "RUN", "--name", "x"), 1, "train one run with the same settings and folds=0"),
+        (("train", "--resume", "RUN"), 1, "is finished"),
+        (("cross-validate", "DATA", "--family", "light_cnn", "--set", "cv_select=last"), 1, "set early_stopping to 0"),
+        (("cross-validate", "DATA", "--family", "light_cnn", "--set", "folds=0"), 1, "folds must be at least 2"),
+        (("cross-validate", "DATA", "--family", "light_cnn", "--folds", "1"), 2, "--folds"),
+        (("cross-validate", "DATA"), 2, "--family"),
+        (("cross-validate", "DATA", "--resume", "RUN"), 2, "--resume takes"),
+        (("cross-validate", "--resume", "nosuchrun"), 1, "nosuchrun"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(crossed_run, demo_folder: Path, words, code: int, says: str) -> None:
+    home, told = crossed_run
+    names = {"RUN": told["run"], "DATA": str(demo_folder)}
+    done = command(home, *(names.get(word, word) for word in words))
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr and done.stdout == "" and "Traceback" not in done.stderr
