@@ -157,5 +157,7 @@ def print_evaluation(result: dict, as_json: bool) -> None:
         typer.echo(result["intervals"])
     for name, entry in result["metrics"].items():
         typer.echo(f"  {name.replace('_', ' ')}: {figure(entry)}")
+    if "heat_maps" in result:
+        typer.echo(result["heat_maps"]["sentence"])
     for note in result.get("notes", []):
         typer.echo(f"Note: {note}")

@@ -50,6 +50,7 @@ __all__ = [
     "Row",
     "Split",
     "available",
+    "draft_folder",
     "judged",
     "predictions_of",
     "recorded_evaluation",
@@ -230,6 +231,12 @@ def recorded_info(folder: RunFolder) -> BundleInfo | None:
     """What was fitted on validation for the run's present model: that of the evaluation, else the newest; or None."""
     chosen = _draft(folder)
     return None if chosen is None else BundleInfo.parse(chosen.read_text(encoding="utf-8"), name="draft")
+
+
+def draft_folder(folder: RunFolder) -> Path | None:
+    """Where the bundle of the run's present model was drafted: that of the evaluation, else the newest; or None."""
+    chosen = _draft(folder)
+    return None if chosen is None else chosen.parent
 
 
 def _draft(folder: RunFolder) -> Path | None:

@@ -20,6 +20,7 @@ from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.services import report_page as page
 from skin_core.services import report_pictures as pictures
 from skin_core.services import results
+from skin_core.services.heat_maps import NOT_MEASURED, recorded_heat_maps, told
 from skin_core.services.judged import BY_CLASS, HEADLINES, Interval, Judged, judged, predictions_of
 from skin_core.services.judged_curves import MELANOMA, RISK, Curves, curves_of, endpoints
 from skin_core.services.recorded import DOCUMENT, FIGURES, REPORT, plain, record_subgroups, recorded_subgroups
@@ -27,6 +28,8 @@ from skin_core.services.referral import referral_of
 from skin_core.services.runs import RunView, get_run
 from skin_core.training.folder import RunFolder
 from skin_core.training.tracking import attach
+
+_EXCHANGED = {"deletion": "Hidden first: it should fall fast", "insertion": "Shown first: it should rise fast"}
 
 
 def evaluate_and_report(
@@ -92,7 +95,8 @@ def _parts(
     parts = [*_about(run, found), *_figures(found)]
     for curves in drawn:
         parts += _curves(curves)
-    parts += [*_operating(found, points), *_classes(found), *_subgroups(found, subgroups), *_how(run, found)]
+    parts += [*_operating(found, points), *_classes(found), *_subgroups(found, subgroups)]
+    parts += [*_heat_maps(found), *_how(run, found)]
     return parts
 
 
@@ -196,6 +200,21 @@ def _subgroups(found: Judged, subgroups: dict[str, Any] | None) -> list[str]:
     ]
 
 
+def _heat_maps(found: Judged) -> list[str]:
+    kept = recorded_heat_maps(found.run_id)
+    if kept is None:
+        return [page.heading("Heat maps"), page.paragraph(NOT_MEASURED)]
+    drawn = [(title, pictures.exchange(kept, kind)) for kind, title in _EXCHANGED.items() if kept.curves]
+    cells = [(title, Interval.of(figure.model_dump()).in_words()) for title, figure in told(kept.check)]
+    return [
+        page.heading("Heat maps"),
+        page.paragraph(kept.check.sentence()),
+        page.paragraph(kept.check.how(), note=True) if drawn else "",
+        page.pictures(drawn) if drawn else "",
+        page.table(("Figure", "Value (95 % interval)"), cells, numbers=(1,)) if cells else "",
+    ]
+
+
 def _how(run: RunView, found: Judged) -> list[str]:
     recorded = results.fingerprint_of(run.run_id)
     facts = [
@@ -233,6 +252,7 @@ def _cells(value: Interval) -> list[str]:
 def _json(
     run: RunView, found: Judged, drawn: list[Curves], points: list[dict[str, Any]], subgroups: dict[str, Any] | None
 ) -> str:
+    maps = recorded_heat_maps(run.run_id)
     document = {
         "run": run.run_id,
         "title": run.title,
@@ -240,6 +260,7 @@ def _json(
         "curves": {curves.endpoint.key: _arrays(asdict(curves)) for curves in drawn},
         "operating_points": points,
         "subgroups": subgroups,
+        "heat_maps": None if maps is None else maps.model_dump(),
         "config": {**run.config.model_dump(mode="json"), "data": run.config.data.rstrip("/").rsplit("/", 1)[-1]},
         "program": f"LesionLab {skin_core.__version__}",
     }

@@ -1,4 +1,4 @@
-"""How good a run is: its figures, what they mean in a clinic, its curves, its mistakes, its subgroups, its report."""
+"""How good a run is: its figures, what they mean in a clinic, its curves, its mistakes, its heat maps, its subgroups, its report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pages.ui.judged.cases import show_cases
 from pages.ui.judged.clinic import show_clinic
 from pages.ui.judged.curves import show_curves
 from pages.ui.judged.figures import show_figures
+from pages.ui.judged.heat_maps import show_heat_maps
 from pages.ui.judged.report import show_report
 from pages.ui.judged.subgroups import show_subgroups
 from pages.ui.words import plain
@@ -25,6 +26,7 @@ _PARTS = {
     "In your clinic": show_clinic,
     "Curves": show_curves,
     "Mistakes": show_cases,
+    "Heat maps": show_heat_maps,
     "Subgroups": show_subgroups,
     "Report": show_report,
 }
