@@ -29,8 +29,8 @@ class Told:
 
     Attributes:
         base, whole: with every region hidden, and with none.
-        raised, lowered: sum of the parts that raise it (0 or more) and of those that lower it (0 or less); together
-            they are ``whole - base``.
+        raised, lowered: sum of the clear parts that raise it (0 or more) and of those that lower it (0 or less).
+        rest: sum of the parts that are not clear; all three together are ``whole - base``.
         parts: the largest clear ones, largest first.
         agreement: Spearman's rank correlation over the regions with Grad-CAM, -1 to 1; NaN where that map is flat.
     """
@@ -39,6 +39,7 @@ class Told:
     whole: float
     raised: float
     lowered: float
+    rest: float
     parts: tuple[Part, ...]
     agreement: float
 
@@ -90,13 +91,14 @@ def told(info: BundleInfo, prediction: Prediction, regions: Regions, target: str
         regions: of `second_opinion`. target: one of its targets.
     """
     column = regions.targets.index(target)
-    values = regions.of(target)
+    values, clear = regions.of(target), regions.clear(target)
     return Told(
         base=float(regions.base[column]),
         whole=float(regions.whole[column]),
-        raised=float(values[values > 0].sum()),
-        lowered=float(values[values < 0].sum()),
-        parts=tuple(largest_parts(regions.segments, values, regions.clear(target))),
+        raised=float(values[clear & (values > 0)].sum()),
+        lowered=float(values[clear & (values < 0)].sum()),
+        rest=float(values[~clear].sum()),
+        parts=tuple(largest_parts(regions.segments, values, clear)),
         agreement=_agreement(info, prediction, regions, target),
     )
 

@@ -16,7 +16,7 @@ def _linear(coefficients: np.ndarray, start: float = 0.0):
     return lambda there: start + there.astype(float) @ coefficients
 
 
-@pytest.mark.parametrize(("m", "passes"), [(1, 2), (2, 10), (3, 6), (6, 62), (6, 40), (25, 200), (36, 640)])
+@pytest.mark.parametrize(("m", "passes"), [(1, 2), (2, 10), (3, 6), (6, 62), (6, 40), (25, 640), (36, 200)])
 def test_a_linear_network_gives_its_coefficients_back(m: int, passes: int) -> None:
     coefficients = np.random.default_rng(m).normal(size=(m, 2))
     found = shapley(_linear(coefficients, 0.25), m, passes=passes)
@@ -100,7 +100,7 @@ def test_superpixels_follow_an_edge() -> None:
     spot = (rows - 30) ** 2 + (columns - 34) ** 2 < 17**2
     square[spot] = (90, 50, 40)
     segments = superpixels(square)
-    assert segments.shape == (64, 64) and 25 <= segments.max() + 1 <= 36
+    assert segments.shape == (64, 64) and 16 <= segments.max() + 1 <= 25
     assert np.unique(segments).tolist() == list(range(segments.max() + 1))
     # No region lies on both sides.
     for number in range(segments.max() + 1):
@@ -125,22 +125,22 @@ def test_a_flat_picture_is_cut_into_a_grid() -> None:
 
 def test_regions_raise_and_lower_what_they_hold() -> None:
     """Red pixels speak for the first target, blue ones for the second and against the first: linear, so by hand."""
-    square = np.full((36, 36, 3), 0, np.uint8)
-    square[0:6, 0:6] = (255, 0, 0)
-    square[30:36, 30:36] = (0, 0, 255)
+    square = np.full((35, 35, 3), 0, np.uint8)
+    square[0:7, 0:7] = (255, 0, 0)
+    square[28:35, 28:35] = (0, 0, 255)
 
     def probabilities(pictures: np.ndarray) -> np.ndarray:
-        red, blue = ((pictures[..., part] > 200).mean(axis=(1, 2)) * 36 for part in (0, 2))
+        red, blue = ((pictures[..., part] > 200).mean(axis=(1, 2)) * 25 for part in (0, 2))
         return np.stack([0.5 + 0.3 * red - 0.2 * blue, 0.1 * blue], axis=1)
 
     told = []
     found = explain_regions(square, probabilities, ("one", "two"), progress=told.append)
-    assert found.segments.max() + 1 == 36
-    red, blue = found.segments[3, 3], found.segments[33, 33]
-    expected = np.zeros(36)
+    assert found.segments.max() + 1 == 25
+    red, blue = found.segments[3, 3], found.segments[31, 31]
+    expected = np.zeros(25)
     expected[red], expected[blue] = 0.3, -0.2
     assert found.of("one") == pytest.approx(expected, abs=1e-9)
-    assert found.map("one")[0, 0] == pytest.approx(0.3) and found.map("two")[35, 35] == pytest.approx(0.1)
+    assert found.map("one")[0, 0] == pytest.approx(0.3) and found.map("two")[34, 34] == pytest.approx(0.1)
     assert found.base == pytest.approx([0.5, 0]) and found.whole == pytest.approx([0.6, 0.1])
     assert found.clear("one")[[red, blue]].all()
     assert found.passes == 642 and told[-1].done == told[-1].total

@@ -38,7 +38,7 @@ def test_parts_add_up_to_the_risk_and_to_each_class(screened) -> None:
     told = second_opinion.told(bundle.info, prediction, found, RISK)
     assert told.whole == found.whole[0] and told.base == found.base[0]
     assert told.raised >= 0 >= told.lowered
-    assert told.raised + told.lowered == pytest.approx(told.whole - told.base, abs=1e-9)
+    assert told.raised + told.lowered + told.rest == pytest.approx(told.whole - told.base, abs=1e-9)
     assert -1 <= told.agreement <= 1
     sizes = [abs(part.value) for part in told.parts]
     assert sizes == sorted(sizes, reverse=True) and all(found.clear(RISK)[part.number] for part in told.parts)

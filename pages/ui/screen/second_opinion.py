@@ -70,12 +70,13 @@ def show_parts(bundle: Bundle, result: Result, regions: Regions, target: str) ->
     name = "The risk" if target == RISK else f"The probability of {plain(bundle.info.titles[target])}"
     st.markdown(
         f"**{name} is {probability_words(found.whole)} with the whole picture and {probability_words(found.base)} with "
-        f"every region hidden.** Orange regions (+) raise it, by {_points(found.raised)} in 100 together; blue regions (-) "
-        f"lower it, by {_points(found.lowered)}. {_largest(found)}"
+        f"every region hidden.** Orange regions (+) raise it by {_points(found.raised)} points together, blue regions (-) "
+        f"change it by {_points(found.lowered)}, the others, each too small to tell, by {_points(found.rest)}. "
+        f"{_largest(found)}"
     )
     st.caption(
-        f"{_beside_gradcam(found.agreement)} Numbers are points in 100; a region without colour makes no clear "
-        f"difference. Hidden means painted in the picture's mean colour; the network was asked {regions.passes:,} times "
+        f"{_beside_gradcam(found.agreement)} A point is 1 in 100; a region without colour makes no clear difference. "
+        f"Hidden means painted in the picture's mean colour; the network was asked {regions.passes:,} times "
         "(Kernel SHAP). It says what the model used, not what the lesion is."
     )
 
@@ -88,9 +89,9 @@ def _largest(found: Told) -> str:
 
 
 def _points(value: float) -> str:
-    """``+12``, ``-3``; what rounds to nothing is said as such."""
+    """``+12``, ``-3``; what rounds to nothing is 0."""
     words = f"{100 * value:+.0f}"
-    return "less than 1" if words in ("+0", "-0") else words
+    return "0" if words in ("+0", "-0") else words
 
 
 def _beside_gradcam(agreement: float) -> str:
