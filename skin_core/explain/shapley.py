@@ -65,8 +65,8 @@ def shapley(value: Value, m: int, *, passes: int = PASSES, seed: int = 0) -> Sha
 def coalitions(m: int, passes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, int]:
     """Which coalitions are asked, and what each weighs.
 
-    Sizes 1 and m - 1 come first, then 2 and m - 2, as long as all of a size can be asked; of the other sizes as many as
-    are left are drawn, in pairs that complement each other.
+    Sizes 1 and m - 1 come first, then 2 and m - 2, as long as the kernel's share of the passes is enough for all of a
+    size; of the other sizes as many as are left are drawn, in pairs that complement each other.
 
     Returns:
         bool (K, m); float (K,), the Shapley kernel ``(m - 1) / (C(m, s) s (m - s))`` of what was asked, and the mass of
@@ -74,29 +74,25 @@ def coalitions(m: int, passes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     """
     asked: list[np.ndarray] = []
     weights: list[float] = []
-    size, left = 1, passes
-    while size <= m // 2:
-        both = 2 if 2 * size < m else 1
-        if both * comb(m, size) > left:
+    # Of each size and its complement's: how many there are, and what they weigh together.
+    both = {size: 2 if 2 * size < m else 1 for size in range(1, m // 2 + 1)}
+    mass = {size: times * (m - 1) / (size * (m - size)) for size, times in both.items()}
+    left = passes
+    while mass:
+        size = min(mass)
+        count = both[size] * comb(m, size)
+        if left * mass[size] / sum(mass.values()) < count:
             break
         chosen = _all_of_size(m, size)
-        asked += [chosen, ~chosen] if both == 2 else [chosen]
-        weights += [_mass(m, size) / comb(m, size)] * (both * len(chosen))
-        left -= both * len(chosen)
-        size += 1
+        asked += [chosen, ~chosen] if both[size] == 2 else [chosen]
+        weights += [mass.pop(size) / count] * count
+        left -= count
     n_asked = len(weights)
-    sizes = np.arange(size, m // 2 + 1)
-    pairs = left // 2 if len(sizes) else 0
+    pairs = left // 2 if mass else 0
     if pairs:
-        mass = np.array([_mass(m, some) * (2 if 2 * some < m else 1) for some in sizes])
-        asked.append(_drawn(m, sizes, mass, pairs, np.random.default_rng(seed)))
-        weights += [mass.sum() / (2 * pairs)] * (2 * pairs)
+        asked.append(_drawn(m, np.array(list(mass)), np.array(list(mass.values())), pairs, np.random.default_rng(seed)))
+        weights += [sum(mass.values()) / (2 * pairs)] * (2 * pairs)
     return (np.vstack(asked) if asked else np.zeros((0, m), bool)), np.array(weights), n_asked
-
-
-def _mass(m: int, size: int) -> float:
-    """The kernel of all coalitions of a size together."""
-    return (m - 1) / (size * (m - size))
 
 
 def _all_of_size(m: int, size: int) -> np.ndarray:
