@@ -16,7 +16,7 @@ _MOST_NUMBERS = 6
 _LEAST = 0.005
 # A small picture is enlarged before numbers are written on it.
 _LONGEST_SIDE = 900
-_NUMBER_HEIGHT = 1 / 26
+_NUMBER_HEIGHT = 1 / 18
 
 
 @dataclass(frozen=True)

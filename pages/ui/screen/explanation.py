@@ -130,7 +130,7 @@ def _second_opinion(bundle: Bundle, result: Result, place: DeltaGenerator, opaci
     if found is not None:
         explained.image(
             picture,
-            caption=f"What raises (orange, +) and what lowers (blue, -): {regions_part.target_words(bundle, target)}",
+            caption=f"{regions_part.target_words(bundle, target)}: raised by orange (+), lowered by blue (−)",
             width="stretch",
             output_format="JPEG",
         )

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.ui.errors import showing_errors
 from pages.ui.progress import showing_progress
 from pages.ui.screen.results import Result, remembered_regions, screen_again
-from pages.ui.words import duration, plain, probability_words
+from pages.ui.words import count, duration, plain, probability_words
 from skin_core.services.screening import Bundle, Prediction
 from skin_core.services.second_opinion import RISK, Regions, Told, second_opinion, seconds_needed, signed_picture, told
 
@@ -89,9 +89,14 @@ def _largest(found: Told) -> str:
 
 
 def _points(value: float) -> str:
-    """``+12``, ``-3``; what rounds to nothing is 0."""
-    words = f"{100 * value:+.0f}"
-    return "0" if words in ("+0", "-0") else words
+    """``12 points``, of 0 or more."""
+    return count(round(100 * value), "point")
+
+
+def _signed(value: float) -> str:
+    """``+12``, ``−3``; what rounds to nothing is 0."""
+    number = round(100 * value)
+    return f"{number:+d}".replace("-", "−") if number else "0"
 
 
 def _beside_gradcam(agreement: float) -> str:
