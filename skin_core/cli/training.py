@@ -190,5 +190,7 @@ def print_evaluation(result: dict, as_json: bool) -> None:
         typer.echo(f"  {name.replace('_', ' ')}: {figure(entry)}")
     for label, name in result.get("mapping", {}).items():
         typer.echo(f"Class '{label}' of the set: {name or 'none of the bundle'}")
+    if "heat_maps" in result:
+        typer.echo(result["heat_maps"]["sentence"])
     for note in result.get("notes", []):
         typer.echo(f"Note: {note}")

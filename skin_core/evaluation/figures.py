@@ -14,6 +14,7 @@ from skin_core.evaluation.patients import top_sensitivity
 from skin_core.evaluation.ranking import Ranked
 from skin_core.evaluation.recalibration import calibration_in_the_large, calibration_slope
 from skin_core.evaluation.reliability import expected_calibration_error
+from skin_core.evaluation.sums import of_images
 
 SPECIFICITIES = (90, 95)
 SENSITIVITIES = (90, 95)
@@ -30,9 +31,9 @@ def of_melanoma(weights: np.ndarray, positive: np.ndarray, score: np.ndarray, re
         weights: (B, N). positive: bool (N,). score: float (N,), P(melanoma).
         referred: bool (N,), the decision on the risk; None without one.
     """
-    found = _ranked("melanoma", Ranked.of(weights, positive, score))
+    found = _ranked("melanoma", Ranked.of(weights, positive, score, corners=True))
     if referred is not None:
-        found["melanoma_sensitivity"] = metrics.mean_of(weights[:, positive], referred[positive].astype(float))
+        found["melanoma_sensitivity"] = metrics.mean_of(of_images(weights, positive), referred[positive].astype(float))
     return found
 
 
@@ -52,8 +53,10 @@ def of_risk(
     """
     positive = levels != _BENIGN
     clear = levels != _PREMALIGNANT
-    found = _ranked("malignancy", Ranked.of(weights, positive, risk))
-    found["malignancy_auc_without_premalignant"] = Ranked.of(weights[:, clear], positive[clear], risk[clear]).auc()
+    found = _ranked("malignancy", Ranked.of(weights, positive, risk, corners=True))
+    found["malignancy_auc_without_premalignant"] = Ranked.of(
+        of_images(weights, clear), positive[clear], risk[clear]
+    ).auc()
     found |= _of_decision(weights, positive, referred)
     if patients is not None:
         found["malignancy_top_15_sensitivity"] = top_sensitivity(weights, positive, risk, patients)
@@ -99,7 +102,7 @@ def of_classes(
     present = support > 0
     recalls, scores = metrics.recalls(table), metrics.f1_scores(table)
     precisions, specificities = metrics.precisions(table), metrics.specificities(table)
-    ranked = [Ranked.of(weights, labels == index, probabilities[:, index]) for index in range(n_classes)]
+    ranked = [Ranked.of(weights, labels == index, probabilities[:, index], corners=True) for index in range(n_classes)]
     areas = np.stack([one.auc() for one in ranked], axis=1)
     truth = np.eye(n_classes)[labels]
     own = np.clip((probabilities * truth).sum(axis=1), 1e-12, 1)
@@ -143,10 +146,10 @@ def _of_decision(weights: np.ndarray, positive: np.ndarray, referred: np.ndarray
         return {f"malignancy_{name}": np.full(len(weights), np.nan) for name in OF_DECISION}
     right = (referred == positive).astype(float)
     values = (
-        metrics.mean_of(weights[:, positive], right[positive]),
-        metrics.mean_of(weights[:, ~positive], right[~positive]),
-        metrics.mean_of(weights[:, referred], right[referred]),
-        metrics.mean_of(weights[:, ~referred], right[~referred]),
+        metrics.mean_of(of_images(weights, positive), right[positive]),
+        metrics.mean_of(of_images(weights, ~positive), right[~positive]),
+        metrics.mean_of(of_images(weights, referred), right[referred]),
+        metrics.mean_of(of_images(weights, ~referred), right[~referred]),
         metrics.number_needed_to_refer(weights, positive, referred),
         metrics.mean_of(weights, referred.astype(float)),
     )

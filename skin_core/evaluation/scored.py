@@ -11,6 +11,7 @@ from skin_core.evaluation.bootstrap import resamples_for, with_intervals
 from skin_core.evaluation.class_rule import ClassRule, rule_of, weighed
 from skin_core.evaluation.metrics import confusion
 from skin_core.evaluation.reliability import error_if_calibrated
+from skin_core.evaluation.sums import of_images
 
 LEVELS = ("benign", "premalignant", "malignant")
 UNKNOWN = -1
@@ -77,7 +78,7 @@ class Scored:
             found["melanoma_auc"] = np.full(len(weights), np.nan)
         else:
             found |= figures.of_melanoma(
-                weights[:, by_melanoma],
+                of_images(weights, by_melanoma),
                 self.melanoma[by_melanoma] == 1,
                 self.probabilities[by_melanoma, self.melanoma_column],
                 None if self.referred is None else self.referred[by_melanoma],
@@ -86,14 +87,14 @@ class Scored:
             found |= figures.undefined_risk(len(weights))
         else:
             found |= figures.of_risk(
-                weights[:, by_level],
+                of_images(weights, by_level),
                 self.levels[by_level],
                 self.risk[by_level],
                 None if self.referred is None else self.referred[by_level],
                 self.groups[by_level] if self.group_word == "patients" else None,
             )
         return found | figures.of_classes(
-            weights[:, by_label], self.labels[by_label], self.probabilities[by_label], self.classes, self.priors
+            of_images(weights, by_label), self.labels[by_label], self.probabilities[by_label], self.classes, self.priors
         )
 
     def shares(self) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from skin_core.evaluation.class_rule import RULE_WORDS, balanced_titles
 from skin_core.screening.card_items import filled, open_items
+from skin_core.screening.map_record import NOT_MEASURED, Measured
 from skin_core.screening.record import BundleInfo, EngineLoss, EngineRecord, Evaluation, Figure
 from skin_core.screening.variant import Variant
 
@@ -32,6 +33,7 @@ def model_card(info: BundleInfo) -> str:
         _origin(info),
         _classes(info),
         _performance(info),
+        _heat_maps(info),
         _limits(info),
         _items(info),
         f"## Terms\n\n{info.data.licence}",
@@ -139,12 +141,32 @@ def class_rule_sentence(info: BundleInfo) -> str:
     )
 
 
-def _figure(figure: Figure) -> str:
+def _figure(figure: Figure | Measured) -> str:
     if figure.value is None:
         return "undefined"
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+_GAINS = {
+    "deletion_gain_over_random": "Hiding what it marks, against random pixels",
+    "deletion_gain_over_centre": "Hiding what it marks, against the middle of the picture",
+    "insertion_gain_over_random": "Showing it first, against random pixels",
+    "insertion_gain_over_centre": "Showing it first, against the middle of the picture",
+}
+
+
+def _heat_maps(info: BundleInfo) -> str:
+    """Whether its maps show what it looks at; bundles of older versions say that nobody knows."""
+    check = info.map_check
+    if check is None or not check.figures:
+        return f"## Heat maps\n\n{NOT_MEASURED}"
+    rows = [f"| {title} | {_figure(check.figures[name])} |" for name, title in _GAINS.items() if name in check.figures]
+    if check.agreement is not None:
+        rows.append(f"| Rank agreement with the maps of random weights | {_figure(check.agreement)} |")
+    table = "| gain in mean probability (above 0 is good) | value |\n| --- | --- |\n" + "\n".join(rows)
+    return f"## Heat maps\n\n{check.sentence()}\n\n{table}\n\n{check.how()}"
 
 
 def _limits(info: BundleInfo) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skin_core.evaluation.class_rule import balanced_titles
+from skin_core.screening.map_record import NOT_MEASURED
 from skin_core.screening.record import BundleInfo, Evaluation
 
 
@@ -246,7 +247,11 @@ def _stranger(info: BundleInfo) -> str:
 
 
 def _explained(info: BundleInfo) -> str:
-    return "Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM and SmoothGrad on demand."
+    told = NOT_MEASURED if info.map_check is None else info.map_check.sentence()
+    return (
+        "Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM, SmoothGrad and Shapley values of regions on "
+        f"demand. {told}"
+    )
 
 
 def _labels(info: BundleInfo) -> str:

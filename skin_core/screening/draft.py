@@ -101,8 +101,16 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
         for other in path.parent.iterdir():
             if not other.name.startswith((key.partition("-")[0], ".")):
                 shutil.rmtree(other, ignore_errors=True)
-    info = BundleInfo.parse((path / "draft.json").read_text(encoding="utf-8"), name="draft")
-    return Draft(info, path, key)
+    return kept_draft(path)
+
+
+def kept_draft(path: Path) -> Draft:
+    """A draft that was made before, from its folder.
+
+    Raises:
+        BundleError: if its record is damaged.
+    """
+    return Draft(BundleInfo.parse((path / "draft.json").read_text(encoding="utf-8"), name="draft"), path, path.name)
 
 
 def usable_rows(cache: PixelCache, prepared: Prepared, split: str) -> np.ndarray:

@@ -19,6 +19,7 @@ from skin_core.screening import trust
 from skin_core.screening.bundle import check_name, read_info
 from skin_core.screening.card import model_card
 from skin_core.screening.draft import AS_TRAINED, Draft, draft
+from skin_core.screening.map_check import checked_maps
 from skin_core.screening.operating import decided_by
 from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import pack
@@ -59,7 +60,7 @@ def publish(
         RunError: if there is no such run, it was not evaluated, or it cannot be published (the sentence says why).
         LeakError: if its split leaked.
         BundleError: for a bad or taken name, if LiteRT differs from Keras, or if validation pictures screened from
-            their files get other probabilities than in the run.
+            their files get other probabilities than in the run, or if the network with random weights cannot be made.
         WorkspaceError: if there is no space.
     """
     check_name(name)
@@ -82,6 +83,7 @@ def publish(
     if rule is not None:
         progress(Progress("Figures at the chosen threshold", 0, 0))
         info, test = decided_by(rule, folder, made, test)
+    maps = checked_maps(folder, made, progress)
     progress(Progress("Writing the bundle", 0, 0))
     info = info.model_copy(
         update={
@@ -90,6 +92,7 @@ def publish(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "test": test,
             "parity": {**made.info.parity, "served": served.difference, "served_n": float(served.n)},
+            "map_check": maps.check,
             "facts": run_facts(folder, view.best_epoch),
         }
     )

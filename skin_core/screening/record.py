@@ -11,6 +11,7 @@ from skin_core.errors import BundleError
 from skin_core.evaluation.class_rule import ClassRule, with_present_names
 from skin_core.evaluation.risk import RiskCalibration
 from skin_core.screening.facts import RunFacts
+from skin_core.screening.map_record import MapCheck
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
 SCHEMA_VERSION = 2
@@ -178,6 +179,7 @@ class BundleInfo(_Frozen):
         engine: its size and what that costs; None in bundles of older versions.
         parity: largest difference between LiteRT and Keras on real images ("probabilities", "maps"), and "served":
             between screening "served_n" validation pictures from their files and what the run said of them.
+        map_check: what was measured of the heat maps; None in bundles of older versions.
         facts: how the run was made; None in bundles of older versions.
         sites: values of site that the encoder knows, for a form.
         files: sha256 of each file.
@@ -211,6 +213,7 @@ class BundleInfo(_Frozen):
     precision: str = "float32"
     engine: EngineRecord | None = None
     parity: dict[str, float] = Field(default_factory=dict)
+    map_check: MapCheck | None = None
     facts: RunFacts | None = None
     files: dict[str, str] = Field(default_factory=dict)
     path: Path = Field(Path(), exclude=True)

@@ -30,6 +30,7 @@ from skin_core.services.figure_rows import (
 )
 from skin_core.services.kept import (
     Split,
+    draft_folder,
     not_judged,
     predictions_of,
     record_of,
@@ -54,6 +55,7 @@ __all__ = [
     "Row",
     "Split",
     "available",
+    "draft_folder",
     "judged",
     "predictions_of",
     "recorded_cross_validation",

@@ -161,6 +161,12 @@ def recorded_info(folder: RunFolder) -> BundleInfo | None:
     return None if chosen is None else BundleInfo.parse(chosen.read_text(encoding="utf-8"), name="draft")
 
 
+def draft_folder(folder: RunFolder) -> Path | None:
+    """Where the bundle of the run's present model was drafted: that of the evaluation, else the newest; or None."""
+    chosen = _draft(folder)
+    return None if chosen is None else chosen.parent
+
+
 def _draft(folder: RunFolder) -> Path | None:
     known = {path.parent.name: path for path in drafts(folder)}
     return known.get(recorded_evaluation(folder).get("model", "")) or next(iter(known.values()), None)

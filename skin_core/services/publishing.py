@@ -19,6 +19,7 @@ from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import publish as bundles
 from skin_core.screening.bundle import Bundle
 from skin_core.screening.draft import draft, groups_of, usable_rows
+from skin_core.screening.map_check import checked_maps
 from skin_core.screening.outputs import outputs_of
 from skin_core.screening.predict import predict_manifest
 from skin_core.screening.predictions import save_predictions
@@ -49,6 +50,7 @@ def evaluate_run(
     Raises:
         RunError: if there is no such run, or it has no model yet, or it is at work.
         LeakError: if every test picture was seen in training.
+        BundleError: if the run's model cannot be exported, or its heat maps cannot be checked.
     """
     view = store.view(run_id)
     folder = RunFolder.of(run_id)
@@ -101,7 +103,11 @@ def evaluate_run(
         "best_epoch": view.best_epoch,
     }
     save_predictions(folder.test_predictions, frame["image_id"].to_numpy(dtype=object), truth)
-    write_text(folder.evaluation, json.dumps(result, indent=1, allow_nan=False) + "\n")
+    # Kept before the maps are checked: if that fails, the split is not read a second time.
+    _record(folder, result)
+    check = checked_maps(folder, made, progress).check
+    result["heat_maps"] = {"sentence": check.sentence(), **check.model_dump()}
+    _record(folder, result)
     return result
 
 
@@ -174,6 +180,10 @@ def _recorded(folder: RunFolder) -> Evaluated:
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _record(folder: RunFolder, result: Evaluated) -> None:
+    write_text(folder.evaluation, json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 
 def _seen_in_training(folder: RunFolder, test, progress: ProgressCallback) -> frozenset[str]:

@@ -20,6 +20,7 @@ from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.services import report_page as page
 from skin_core.services import report_pictures as pictures
+from skin_core.services.heat_maps import NOT_MEASURED, recorded_heat_maps, told
 from skin_core.services.judged import BY_CLASS, HEADLINES, Interval, Judged, judged, predictions_of
 from skin_core.services.judged_curves import MELANOMA, RISK, Curves, curves_of, endpoints
 from skin_core.services.kept import Split, artifacts_of
@@ -28,6 +29,8 @@ from skin_core.services.referral import referral_of
 from skin_core.services.report_about import About, about_bundle, about_run
 from skin_core.services.runs import get_run
 from skin_core.training.tracking import attach
+
+_EXCHANGED = {"deletion": "Hidden first: it should fall fast", "insertion": "Shown first: it should rise fast"}
 
 
 def evaluate_and_report(
@@ -102,6 +105,8 @@ def _parts(
     for curves in drawn:
         parts += _curves(curves)
     parts += [*_operating(found, points), *_classes(found), *_subgroups(found, subgroups)]
+    if found.split == "test":
+        parts += _heat_maps(found)
     parts += [
         page.heading(about.how),
         page.bullets(about.facts),
@@ -202,6 +207,21 @@ def _subgroups(found: Judged, subgroups: dict[str, Any] | None) -> list[str]:
     ]
 
 
+def _heat_maps(found: Judged) -> list[str]:
+    kept = recorded_heat_maps(found.run_id)
+    if kept is None:
+        return [page.heading("Heat maps"), page.paragraph(NOT_MEASURED)]
+    drawn = [(title, pictures.exchange(kept, kind)) for kind, title in _EXCHANGED.items() if kept.curves]
+    cells = [(title, Interval.of(figure.model_dump()).in_words()) for title, figure in told(kept.check)]
+    return [
+        page.heading("Heat maps"),
+        page.paragraph(kept.check.sentence()),
+        page.paragraph(kept.check.how(), note=True) if drawn else "",
+        page.pictures(drawn) if drawn else "",
+        page.table(("Figure", "Value (95 % interval)"), cells, numbers=(1,)) if cells else "",
+    ]
+
+
 def _csv(found: Judged) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -223,12 +243,14 @@ def _cells(value: Interval) -> list[str]:
 def _json(
     about: About, found: Judged, drawn: list[Curves], points: list[dict[str, Any]], subgroups: dict[str, Any] | None
 ) -> str:
+    maps = recorded_heat_maps(found.run_id) if found.split == "test" else None
     document = {
         **about.document,
         "evaluation": asdict(found) | {"points": [point.model_dump() for point in found.points]},
         "curves": {curves.endpoint.key: _arrays(asdict(curves)) for curves in drawn},
         "operating_points": points,
         "subgroups": subgroups,
+        "heat_maps": None if maps is None else maps.model_dump(),
         "program": f"LesionLab {skin_core.__version__}",
     }
     return json.dumps(plain(document), indent=1, allow_nan=False) + "\n"

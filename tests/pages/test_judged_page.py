@@ -210,3 +210,43 @@ def test_validations_curves_agree_with_its_figures(evaluated) -> None:
     found = judged.judged(evaluated[1], "validation")
     drawn = curves_of(evaluated[1], "validation", resamples=10)
     assert drawn.auc == found.row("malignancy_auc").figure.value
+
+
+def test_heat_maps_with_their_curves_and_figures(open_page, evaluated) -> None:
+    from skin_core.services.heat_maps import recorded_heat_maps
+
+    kept = recorded_heat_maps(evaluated[1])
+    app = _part(open_page, evaluated[1], "Heat maps")
+    assert f"**{kept.check.sentence()}**" in _says(app)
+    assert {"judged_deletion", "judged_insertion"} <= _charts(app)
+    table = next(
+        table.value for table in app.dataframe if table.value.columns[0] == "Figure" and len(table.value) == 11
+    )
+    gain = kept.check.figures["deletion_gain_over_random"]
+    assert table["Value (95 % interval)"].iloc[0] == f"{gain.value:.3f} ({gain.low:.3f} to {gain.high:.3f})"
+    figure = json.loads(next(c for c in app.get("plotly_chart") if c.proto.id.endswith("judged_deletion")).proto.spec)
+    named = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
+    assert set(named) == {"what the map marks", "random pixels", "middle of the picture"}
+    assert named["what the map marks"]["y"] == pytest.approx(kept.curves["deletion"]["map"].y)
+    # All three begin with the whole picture and end with none of it.
+    assert len({trace["y"][0] for trace in named.values()}) == len({trace["y"][-1] for trace in named.values()}) == 1
+
+
+def test_maps_of_a_run_judged_by_an_older_version_are_checked_on_demand(open_page, evaluated) -> None:
+    from skin_core.screening.map_record import CheckedMaps
+
+    home, _, second = evaluated
+    (path,) = (home / "runs" / second).rglob("map_check.json")
+    before = CheckedMaps.model_validate_json(path.read_text())
+    path.unlink()
+    app = _part(open_page, second, "Heat maps")
+    assert "was not measured yet" in _says(app)
+    app.button(key="judged_heat_maps").click().run()
+    job = background.wait(background.find(f"heat maps {second}"), 300)
+    assert job.state == "done", job.error
+    app.run()
+    assert not app.exception and not app.error
+    # The same pictures, the same network, the same random weights.
+    again = CheckedMaps.model_validate_json(path.read_text())
+    assert again.curves == before.curves and again.check.figures == before.check.figures
+    assert again.check.agreement.value == pytest.approx(before.check.agreement.value, abs=0.02)

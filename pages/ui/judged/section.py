@@ -1,4 +1,4 @@
-"""How good a run is: its figures, what they mean in a clinic, its curves, its mistakes, its subgroups, its report."""
+"""How good a run is: its figures, what they mean in a clinic, its curves, its mistakes, its heat maps, its subgroups, its report."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pages.ui.judged.clinic import show_clinic
 from pages.ui.judged.curves import show_curves
 from pages.ui.judged.figures import show_figures
 from pages.ui.judged.folds import show_folds
+from pages.ui.judged.heat_maps import show_heat_maps
 from pages.ui.judged.report import show_report
 from pages.ui.judged.subgroups import show_subgroups
 from pages.ui.words import plain
@@ -26,13 +27,13 @@ _PARTS = {
     "In your clinic": show_clinic,
     "Curves": show_curves,
     "Mistakes": show_cases,
+    "Heat maps": show_heat_maps,
     "Subgroups": show_subgroups,
     "Report": show_report,
 }
 _OF_FOLDS = {"Figures": show_figures, "Folds": show_folds, "Curves": show_curves, "Mistakes": show_cases}
-# What only an evaluation on pictures of its own keeps.
-_OF_AN_EVALUATION = ("Subgroups", "Report")
-_KEEPS_ALL = ("test", "external")
+# Subgroups and the report belong to an evaluation on pictures of its own, the check of the heat maps to a run.
+_NOT_OF = {"validation": ("Subgroups", "Report"), "external": ("Heat maps",)}
 
 
 def show_judgement(run: RunView) -> None:
@@ -107,7 +108,8 @@ def show_evaluation(found: Judged) -> None:
         st.caption(f":material/{'event' if found.split == 'external' else 'lock_open'}: {told}")
     for note in found.notes:
         st.caption(f":material/info: {plain(note)}")
-    parts = {name: part for name, part in _PARTS.items() if found.split in _KEEPS_ALL or name not in _OF_AN_EVALUATION}
+    left_out = _NOT_OF.get(found.split, ())
+    parts = {name: part for name, part in _PARTS.items() if name not in left_out}
     if found.split == "out_of_fold":
         parts = _OF_FOLDS
     tabs = st.tabs(list(parts), key=f"judged_part_{found.split}", on_change="rerun")
