@@ -19,7 +19,13 @@ NOT_A_DEVICE = "Research software, not a medical device: no result here replaces
 # A file of our own: for a Material symbol as the tab's picture, Streamlit makes the browser ask Google's server.
 _ICON = str(Path(__file__).with_name("icon.png"))
 _PAGES = Path(__file__).resolve().parent.parent
-_ICONS = {"Screen": "search_insights", "Data": "photo_library", "Train": "model_training", "Runs": "leaderboard"}
+_ICONS = {
+    "Screen": "search_insights",
+    "Data": "photo_library",
+    "Train": "model_training",
+    "Runs": "leaderboard",
+    "Search": "tune",
+}
 
 
 def start(title: str, *, question: str = "") -> None:

@@ -61,7 +61,7 @@ class Session:
         state = self.folder.update_state(status="preparing")
         self._told(Progress("Starting", 0, 0))
         title = self.config.title or self.folder.run_id
-        self._tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id)
+        self._tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id, self.folder.read_tags())
         self.folder.update_state(tracking_id=self._tracker.tracking_id)
         ended = "FAILED"
         try:

@@ -51,8 +51,22 @@ class Tracker:
         self._batches: list[Mapping[str, float]] = []
 
     @classmethod
-    def open(cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None) -> Tracker:
+    def open(
+        cls,
+        run_id: str,
+        title: str,
+        config: RunConfig,
+        tracking_id: str | None,
+        origin: Mapping[str, str] | None = None,
+    ) -> Tracker:
         """Connects to the store, and makes the run there unless it exists.
+
+        Args:
+            run_id: the run's id in the workspace.
+            title: its name for people.
+            config: every setting is logged as a parameter.
+            tracking_id: its id in the store, or None before it is there.
+            origin: where it comes from (see `store.create`); each becomes a tag ``lesionlab.NAME``.
 
         Raises:
             RunError: if the store cannot be reached.
@@ -69,6 +83,7 @@ class Tracker:
                 client = MlflowClient(uri)
                 if tracking_id is None:
                     tags = {RUN_TAG: run_id, "mlflow.runName": title}
+                    tags |= {f"lesionlab.{name}": value for name, value in (origin or {}).items()}
                     tracking_id = client.create_run(_experiment(client), tags=tags).info.run_id
                     for name, value in _flat(config.model_dump()).items():
                         client.log_param(tracking_id, name, str(value)[:500])
