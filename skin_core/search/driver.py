@@ -141,7 +141,7 @@ class _Conduct:
         while True:
             # The state first: rows written after it are seen at the next look, and an end is never seen before them.
             view = store.view(run_id)
-            giving_up = self._report(run_id) or giving_up
+            giving_up = giving_up or self._report(run_id)
             self._search.told(self._elapsed(), _time_left(view))
             if view.status == "finished":
                 self._finished(view)

@@ -27,8 +27,10 @@ pytestmark = [pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 # At this rate Adam throws each weight about by a half: no validation figure survives that.
 GOOD, BAD = 2e-3, 0.5
-# With this seed the second trial draws the bad rate, the third the good one.
-SEED = 1
+# The bad rate has so many epochs that its run is never through before it is given up, on however quick a machine.
+FEW, MANY = 5, 300
+# With this seed the second trial draws the bad rate and many epochs, the third the good one and few.
+SEED = 0
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def workspace(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_config(data: Path, **changes) -> RunConfig:
-    small = {"image_size": 32, "epochs": 40, "batch_size": 16, "monitor": "val_loss", "checkpoint_seconds": 0.0}
+    small = {"image_size": 32, "epochs": FEW, "batch_size": 16, "monitor": "val_loss"}
     return RunConfig.parse({**default_config("light_residual", str(data)).model_dump(), **small, **changes})
 
 
@@ -73,7 +75,7 @@ def story(home: Path, demo_ham10000: Path) -> dict:
     """Three trials: the good rate, the bad one, and one more; see the comments for what befalls each."""
     config = searches.propose(
         run_config(demo_ham10000, learning_rate=GOOD),
-        space=[f"learning_rate={GOOD},{BAD}"],
+        space=[f"learning_rate={GOOD},{BAD}", f"epochs={FEW},{MANY}"],
         startup_trials=1,
         warmup_epochs=1,
         seed=SEED,
@@ -91,7 +93,7 @@ def story(home: Path, demo_ham10000: Path) -> dict:
     searches.resume_search(name)
 
     # The second trial falls behind and is given up; the third is stopped together with the search.
-    view = wait_for(name, lambda view: len(view.trials) == 3 and len(view.trials[2].curve) >= 1, "the third trial")
+    view = wait_for(name, lambda view: len(view.trials) == 3 and bool(view.trials[2].run), "the third trial")
     searches.stop_search(name)
     stopped = wait_for(name, lambda view: not view.at_work, "the stop")
     rested = runs.get_run(stopped.trials[2].run).status
@@ -129,7 +131,7 @@ def test_the_trial_left_open_was_picked_up_with_its_run(story: dict) -> None:
     view = searches.get_search(story["name"])
     assert view.trials[0].run == story["first_run"]
     assert view.baseline == view.trials[0]
-    assert view.trials[0].settings == {"learning_rate": GOOD}
+    assert view.trials[0].settings == {"learning_rate": GOOD, "epochs": FEW}
     # Nothing was trained twice, and each run is one trial's.
     mine = [run for run in runs.list_runs() if run.tags.get("search") == story["name"]]
     assert sorted(run.tags["trial"] for run in mine) == ["1", "2", "3"]
@@ -155,11 +157,11 @@ def test_a_finished_trial_has_its_runs_figure_and_curve(story: dict) -> None:
 def test_a_trial_that_falls_behind_is_given_up_and_its_run_stopped_cleanly(story: dict) -> None:
     view = searches.get_search(story["name"])
     trial = view.trials[1]
-    assert trial.settings == {"learning_rate": BAD}
+    assert trial.settings == {"learning_rate": BAD, "epochs": MANY}
     assert trial.state == "pruned"
     run = runs.get_run(trial.run)
     assert run.status == "stopped"
-    assert run.epoch < 40
+    assert run.epoch < MANY
     # Judged at its own epoch: worse there than the first trial was.
     behind = max(epoch for epoch, _ in trial.curve)
     assert trial.why == f"Behind after epoch {behind}."
@@ -176,8 +178,8 @@ def test_a_stop_stops_the_run_too_and_both_go_on(story: dict) -> None:
     view = searches.get_search(story["name"])
     assert view.status == "finished"
     assert view.trials[2].run == stopped.trials[2].run
-    assert view.trials[2].state in ("finished", "pruned")
-    assert len(view.trials[2].curve) > len(stopped.trials[2].curve)
+    assert view.trials[2].state == "finished"
+    assert len(view.trials[2].curve) == FEW
 
 
 def test_the_command_line_tells_the_trials_and_the_best(story: dict) -> None:
