@@ -25,6 +25,7 @@ _ICONS = {
     "Train": "model_training",
     "Runs": "leaderboard",
     "Evaluate": "fact_check",
+    "Search": "tune",
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from skin_core.cli.terminal import JsonOption, domain_errors, figure, print_json, progress_bar
 from skin_core.errors import RunError
+
+if TYPE_CHECKING:
+    from skin_core.config import RunConfig
 
 EngineOption = Annotated[
     Literal["float32", "float16", "dynamic", "int8"],
@@ -18,6 +21,7 @@ PruneOption = Annotated[float, typer.Option(help="Share of each convolution's we
 # A run whose classes know no malignancy has no threshold, and is published without one unless a rule is asked for.
 DEFAULT_RULE = "sensitivity=0.95"
 CompactOption = Annotated[bool, typer.Option("--compact", hidden=True, help="As --engine float16.")]
+RecipeOption = Annotated[str, typer.Option(help="A recipe, as `recipes` lists it; the family follows from it.")]
 RunArgument = Annotated[str, typer.Argument(help="Run id, as `runs` lists it.")]
 
 
@@ -32,6 +36,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data: Annotated[str, typer.Argument(help="Folder or csv of the data set; not needed with --resume.")] = "",
     family: Annotated[str, typer.Option(help="Model family (efficientnet_b7, isic_cnn, light_cnn, ...).")] = "",
+    recipe: RecipeOption = "",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting, as key=value (epochs=3, augmentation.flip=both); may be repeated."),
@@ -39,22 +44,19 @@ def train(
     resume: Annotated[str, typer.Option(help="Run to go on with, from where it was stopped or killed.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model family on a data set, in the foreground, and print the run's id."""
-    from skin_core.config import RunConfig, apply_overrides
-    from skin_core.models.registry import default_config
+    """Train a model family or a recipe on a data set, in the foreground, and print the run's id."""
     from skin_core.services import runs as service
 
     with domain_errors(), progress_bar() as report:
         if resume:
-            if data or family or set_:
+            if data or family or recipe or set_:
                 raise typer.BadParameter("--resume takes the run's own data, family and settings; give nothing else.")
             run_id = resume
         else:
-            if not data or not family:
-                raise typer.BadParameter("give the data set and --family, or --resume RUN.")
-            config = default_config(family, data)
-            config = RunConfig.parse(apply_overrides(config.model_dump(), set_ or []))
-            run_id = service.create_run(config)
+            if not data or not (family or recipe):
+                raise typer.BadParameter("give the data set and --family or --recipe, or --resume RUN.")
+            config = configured(data, family, recipe, set_ or [])
+            run_id = service.create_run(config, recipe=recipe)
             typer.echo(f"Run {run_id}", err=True)
         service.run_in_foreground(run_id, report)
         run = service.get_run(run_id)
@@ -64,6 +66,25 @@ def train(
             print_json(_summary(run))
         else:
             typer.echo(run_id)
+
+
+def configured(data: str, family: str, recipe: str, overrides: list[str]) -> RunConfig:
+    """The configuration of a family or a recipe on a data set, with what was set by hand.
+
+    Raises:
+        typer.BadParameter: for wrong usage.
+        ConfigError: for values that do not work.
+    """
+    from skin_core.config import RunConfig, apply_overrides
+    from skin_core.models.registry import default_config
+    from skin_core.recipes import recipe as recipe_of
+
+    if family and recipe:
+        raise typer.BadParameter("--recipe says which family it trains; leave --family out.")
+    if recipe and any(override.partition("=")[0].strip() == "family" for override in overrides):
+        raise typer.BadParameter("--recipe says which family it trains; --set family would make another recipe of it.")
+    config = recipe_of(recipe).config(data) if recipe else default_config(family, data)
+    return RunConfig.parse(apply_overrides(config.model_dump(), overrides))
 
 
 def runs(as_json: JsonOption = False) -> None:
@@ -167,6 +188,7 @@ def _summary(run) -> dict:
         "status": run.status,
         "family": run.config.family,
         "data": run.config.data,
+        "tags": dict(run.tags),
         "epoch": run.epoch,
         "epochs": run.epochs,
         "folds": run.config.folds,

@@ -48,7 +48,7 @@ class CrossValidation:
         state = self.folder.update_state(status="preparing")
         self._told(Progress("Starting", 0, 0))
         title = self.config.title or self.folder.run_id
-        tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id)
+        tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id, self.folder.read_tags())
         threads = state.threads or len(os.sched_getaffinity(0))
         self.folder.update_state(tracking_id=tracker.tracking_id, threads=threads)
         ended = "FAILED"

@@ -92,6 +92,7 @@ class RunFolder:
     path: Path
 
     config = _Named("config.json")
+    tags = _Named("tags.json")
     state = _Named("state.json")
     progress = _Named("progress.json")
     worker = _Named("worker.json")
@@ -153,6 +154,10 @@ class RunFolder:
             ConfigError: if it was written by a program with other settings.
         """
         return _config(self.config)
+
+    def read_tags(self) -> Mapping[str, str]:
+        """Where the run comes from (its recipe, its search and trial); never changes."""
+        return dict(_tags(self.tags))
 
     def read_state(self) -> RunState:
         """The worker's last word on the run."""
@@ -242,6 +247,12 @@ def _number(cell: str | None) -> float:
 
 def _read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _tags(path: Path) -> dict[str, str]:
+    # Written before the run's folder gets its name; runs of earlier versions have none.
+    return _read_json(path) if path.is_file() else {}
 
 
 @lru_cache(maxsize=1024)

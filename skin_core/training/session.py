@@ -84,7 +84,7 @@ class Session:
         from skin_core.training.tracking import Tracker
 
         title = self.config.title or self.folder.run_id
-        return Tracker.open(self.folder.run_id, title, self.config, tracking_id)
+        return Tracker.open(self.folder.run_id, title, self.config, tracking_id, self.folder.read_tags())
 
     def _prepared(self) -> Prepared:
         return prepare(self.folder, self.config, self._told)

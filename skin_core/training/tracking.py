@@ -52,13 +52,23 @@ class Tracker:
 
     @classmethod
     def open(
-        cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None, *, parent: str | None = None
+        cls,
+        run_id: str,
+        title: str,
+        config: RunConfig,
+        tracking_id: str | None,
+        origin: Mapping[str, str] | None = None,
+        *,
+        parent: str | None = None,
     ) -> Tracker:
         """Connects to the store, and makes the run there unless it exists.
 
         Args:
-            run_id, title, config: of the run.
-            tracking_id: its id in the store; None makes it.
+            run_id: the run's id in the workspace.
+            title: its name for people.
+            config: every setting is logged as a parameter.
+            tracking_id: its id in the store, or None before it is there.
+            origin: where it comes from (see `store.create`); each becomes a tag ``lesionlab.NAME``.
             parent: id in the store of the run that it is a part of.
 
         Raises:
@@ -78,6 +88,7 @@ class Tracker:
                     tags = {RUN_TAG: run_id, "mlflow.runName": title}
                     if parent is not None:
                         tags["mlflow.parentRunId"] = parent
+                    tags |= {f"lesionlab.{name}": value for name, value in (origin or {}).items()}
                     tracking_id = client.create_run(_experiment(client), tags=tags).info.run_id
                     for name, value in _flat(config.model_dump()).items():
                         client.log_param(tracking_id, name, str(value)[:500])

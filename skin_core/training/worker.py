@@ -19,7 +19,7 @@ from skin_core.errors import SkinCoreError
 from skin_core.progress import Progress
 from skin_core.training import queue
 from skin_core.training.folder import RunFolder
-from skin_core.training.liveness import beating, record_worker
+from skin_core.training.liveness import WorkedFolder, beating, record_worker
 from skin_core.training.loop import StopRequested
 
 log = logging.getLogger("skin_core.training")
@@ -28,13 +28,13 @@ _LAST_WORD_BYTES = 128 * 1024
 
 
 class StopSignal:
-    """Whether the run was asked to stop: by its stop file, or by the machine shutting down (SIGTERM).
+    """Whether the work was asked to stop: by its stop file, or by the machine shutting down (SIGTERM).
 
     Args:
-        folder: of the run.
+        folder: of the run, or of the search.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: WorkedFolder) -> None:
         self._file = folder.stop_request
         self._terminated = threading.Event()
         if threading.current_thread() is threading.main_thread():
@@ -61,7 +61,7 @@ def main(run_id: str) -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     record_worker(folder, os.getpid())
     stop = StopSignal(folder)
-    with beating(folder), _room_for_the_last_word(folder) as give_room:
+    with beating(folder), room_for_the_last_word(folder) as give_room:
         try:
             with queue.device_turn(run_id, lambda ahead: _wait(folder, stop, ahead)):
                 _work(folder, stop)
@@ -93,7 +93,7 @@ def sentence_of(error: BaseException) -> str:
 
 
 @contextmanager
-def _room_for_the_last_word(folder: RunFolder) -> Iterator[Callable[[], None]]:
+def room_for_the_last_word(folder: WorkedFolder) -> Iterator[Callable[[], None]]:
     """Keeps a little space that is given back before the end is told: on a full disk the run would look killed."""
     reserve = folder.path / "reserve"
     with suppress(OSError):
