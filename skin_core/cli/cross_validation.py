@@ -96,7 +96,11 @@ def _print(found: CrossValidated) -> None:
         "predicted by the network that never saw its group"
     )
     typer.echo(pooled.intervals)
+    part = ""
     for row in pooled.rows:
+        if row.part != part:
+            part = row.part
+            typer.echo(part)
         over = found.over_folds(row.name)
         folds = "" if over is None or math.isnan(over.mean) else f"; folds {over.mean:.3f} ± {_words(over.sd)}"
         typer.echo(f"  {row.title}: {row.figure.in_words()}{folds}")

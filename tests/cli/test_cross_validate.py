@@ -8,6 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from crossed import command
+from typer.testing import CliRunner
+
+from skin_core.cli import app
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -59,9 +62,13 @@ def test_a_finished_run_is_told_again_in_words(crossed_run) -> None:
         (("cross-validate", "--resume", "nosuchrun"), 1, "nosuchrun"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(crossed_run, demo_folder: Path, words, code: int, says: str) -> None:
+def test_what_cannot_be_is_one_sentence(
+    crossed_run, demo_folder: Path, monkeypatch, words, code: int, says: str
+) -> None:
     home, told = crossed_run
+    monkeypatch.setenv("LESIONLAB_HOME", str(home))
     names = {"RUN": told["run"], "DATA": str(demo_folder)}
-    done = command(home, *(names.get(word, word) for word in words))
-    assert done.returncode == code, done.stderr
+    # In this process: each of these ends before anything is loaded or started.
+    done = CliRunner().invoke(app, [names.get(word, word) for word in words])
+    assert done.exit_code == code, done.stderr
     assert says in done.stderr and done.stdout == "" and "Traceback" not in done.stderr

@@ -218,6 +218,34 @@ def test_without_an_inner_part_the_held_fold_is_watched_and_all_others_are_learn
     np.testing.assert_array_equal(fold.held, fold.prepared.split == "validation")
 
 
+def test_a_frozen_backbone_looks_at_each_picture_once_for_all_folds(tmp_path: Path) -> None:
+    import keras
+
+    from skin_core.paths import cache_dir
+    from skin_core.training.features import Backbone
+    from skin_core.training.fold_session import FoldSession, Series
+    from skin_core.training.prepare import Prepared
+
+    values = {"data": "d", "family": "mobilenet_v2", "folds": 2, "image_size": 32, "freeze_backbone": True}
+    series = Series(RunFolder(tmp_path / "run"), RunConfig.parse(values), None, "", 1, None)
+    pixels = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    image = keras.Input((32, 32, 3), name="image")
+    mean = keras.Model([image], keras.layers.GlobalAveragePooling2D()(image))
+    sides = {"t": "train", "v": "validation", "h": "held", "u": "unusable"}
+    for number, letters in ((1, "tvthuh"), (2, "hhvtut")):
+        split = np.array([sides[letter] for letter in letters], dtype=object)
+        prepared = Prepared(None, split, np.zeros(6, np.int32), ("a", "b"), (None, None), None, True, "", "p", ())
+        session = FoldSession(series, number, lambda: False)
+        session._backbone = Backbone(mean)
+        for side in ("train", "validation"):
+            rows = prepared.rows(side)
+            found = session._features(prepared, pixels, side)[np.zeros(len(rows), int), np.arange(len(rows))]
+            np.testing.assert_allclose(found, pixels[rows].mean(axis=(1, 2)), rtol=1e-5)
+    # Five usable pictures, three colours: the second fold found what the first had computed.
+    kept = [np.load(path, mmap_mode="r").shape for path in (cache_dir() / "features").glob("*.npy")]
+    assert kept.count((5, 3)) == 1
+
+
 def test_a_class_that_hangs_together_is_told(demo_ham10000: Path) -> None:
     from skin_core.data.split import make_split
     from skin_core.training.fold_data import deal_folds
