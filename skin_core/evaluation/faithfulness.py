@@ -257,7 +257,7 @@ def _against(verdicts: Mapping[str, str]) -> str:
     """``faster than with random pixels, but not clearly faster than with the middle of the picture``."""
     (one, first), (other, second) = ((_OTHERS[name], verdict) for name, verdict in verdicts.items())
     if first == second:
-        return f"{first} than with {one} and than with {other}"
+        return f"{first} than with {one} or with {other}"
     return f"{first} than with {one}, but {second} than with {other}"
 
 

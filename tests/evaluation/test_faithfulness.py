@@ -49,7 +49,7 @@ def test_a_true_map_beats_chance_and_the_middle() -> None:
             assert figures[f"{kind}_gain_over_{other}"]["low"] > 0, (kind, other)
     assert sentence(figures, 12) == (
         "On 12 validation pictures, hiding what the map marks lowered the probability of its class, and showing it first "
-        "raised it, faster than with random pixels and than with the middle of the picture."
+        "raised it, faster than with random pixels or with the middle of the picture."
     )
 
 
@@ -77,7 +77,7 @@ def test_the_sentence_says_no_more_than_the_intervals() -> None:
     apart = sentence(_figures(insertion_gain_over_random=(-0.3, -0.1)), 1204)
     assert apart == (
         "On 1,204 validation pictures, hiding what the map marks lowered the probability of its class faster than with "
-        "random pixels and than with the middle of the picture; showing it first raised it more slowly than with random "
+        "random pixels or with the middle of the picture; showing it first raised it more slowly than with random "
         "pixels, but faster than with the middle of the picture."
     )
     unknown = sentence(_figures(deletion_gain_over_random=(np.nan, np.nan)), 64)
@@ -94,7 +94,7 @@ def test_the_sentence_says_no_more_than_the_intervals() -> None:
             0.6,
             "; a network with random weights may draw similar maps (rank agreement 0.50, where 1 is the same map).",
         ),
-        (np.nan, np.nan, "than with the middle of the picture."),
+        (np.nan, np.nan, "random pixels or with the middle of the picture."),
     ],
 )
 def test_whether_a_map_depends_on_what_was_learnt(low: float, high: float, words: str) -> None:
