@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skin_core.config import apply_overrides
-from skin_core.errors import BundleError, ConfigError, RunError
+from skin_core.errors import BundleError, RunError
 from skin_core.services import external, publishing, screening
 
 
@@ -230,43 +230,3 @@ def test_subgroups_come_from_what_the_evaluation_kept(run_id: str) -> None:
     # A test split of some 15 pictures: every level is too small, and that is said.
     assert all(level["too_small"] for level in found["levels"]) and found["gap"] is None
     assert "Too small to say anything" in found["notes"][-1] and "estimated" in found["notes"][0]
-
-
-def test_the_rule_of_the_threshold_is_chosen_on_publish_and_told(run_id: str, home: Path) -> None:
-    from skin_core.evaluation.operating_point import Rule, fit_point
-    from skin_core.screening.predictions import load_predictions
-
-    usual = publishing.publish_run(run_id, "usual")
-    info = publishing.publish_run(run_id, "youden", rule="youden")
-    point = info.operating_point
-    assert point.chosen == "the one with the highest sum of sensitivity and specificity"
-    # Fitted on validation, of which the draft kept what the engine says.
-    kept = next((home / "workspace" / "runs" / run_id / "export").glob("*v3/predictions_validation.npz"))
-    _, truth = load_predictions(kept)
-    assert point.threshold == fit_point(truth.risk, truth.levels > 0, Rule("youden")).threshold
-    # The usual point can still be chosen, and none is told twice.
-    told = [other.chosen for other in info.further_points]
-    assert usual.operating_point.chosen in told and point.chosen not in told and len(set(told)) == len(told)
-    # Figures at the threshold are of this threshold; all others stay.
-    for measured, before in ((info.validation, usual.validation), (info.test, usual.test)):
-        assert measured.metrics["malignancy_auc"] == before.metrics["malignancy_auc"]
-        assert measured.n == before.n and measured.intervals == before.intervals
-    assert info.validation.metrics["malignancy_sensitivity"].value == pytest.approx(point.sensitivity)
-    assert info.validation.metrics["malignancy_specificity"].value == pytest.approx(point.specificity)
-    _, tested = load_predictions(home / "workspace" / "runs" / run_id / "predictions_test.npz")
-    caught = (tested.risk >= point.threshold)[tested.levels > 0].mean()
-    assert info.test.metrics["malignancy_sensitivity"].value == pytest.approx(caught)
-    card = (info.path / "MODEL_CARD.md").read_text()
-    assert f"chosen on validation as {point.chosen}" in card and "every class weighs alike" in card
-    with pytest.raises(ConfigError, match="A rule reads"):
-        publishing.publish_run(run_id, "none", rule="best")
-    with pytest.raises(ConfigError, match="at most 1"):
-        publishing.publish_run(run_id, "none", rule="sensitivity=95")
-
-
-def test_an_old_draft_without_predictions_is_made_again(run_id: str, home: Path) -> None:
-    kept = next((home / "workspace" / "runs" / run_id / "export").glob("*v3/predictions_validation.npz"))
-    kept.unlink()
-    info = publishing.publish_run(run_id, "costly", rule="cost=20@0.04")
-    assert "at a prevalence of 0.04 if a missed lesion costs as much as 20 needless" in info.operating_point.chosen
-    assert kept.is_file()
