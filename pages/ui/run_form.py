@@ -26,7 +26,13 @@ _OPTIONS = {
 
 
 def run_form(
-    defaults: RunConfig, family: ModelFamily, manifest: Manifest, risk_levels: dict[str, str], *, key: str
+    defaults: RunConfig,
+    family: ModelFamily,
+    manifest: Manifest,
+    risk_levels: dict[str, str],
+    *,
+    key: str,
+    without: tuple[str, ...] = (),
 ) -> RunConfig:
     """Draws the form as the family or the recipe fills it in and returns what stands in it then.
 
@@ -36,12 +42,13 @@ def run_form(
         manifest: its columns are offered as features.
         risk_levels: levels that differ from the mapping, chosen on the Data page.
         key: what the widgets' keys begin with: another beginning is another form.
+        without: fields that are not asked for; they stay as ``defaults`` has them.
 
     Raises:
         ConfigError: one sentence, if the values do not go together.
     """
     values: dict[str, Any] = {**defaults.model_dump(), "risk_levels": risk_levels}
-    shown = [name for name in RunConfig.model_fields if name not in _ELSEWHERE and _concerns(name, family)]
+    shown = [name for name in RunConfig.model_fields if name not in (*_ELSEWHERE, *without) and _concerns(name, family)]
     folded = [name for name in shown if (RunConfig.model_fields[name].json_schema_extra or {}).get("folded")]
     nested = [name for name in shown if _is_nested(RunConfig.model_fields[name])]
     plain = [name for name in shown if name not in folded and name not in nested]

@@ -191,6 +191,8 @@ class _Conduct:
                 self._trial.report(value, epoch)
                 behind = self._trial.should_prune()
         if len(self._seen) > reported:
+            # Now, not only at the end: a search that is killed would else forget the time that the trial took.
+            self._clock()
             self._search.mirror()
         return behind
 

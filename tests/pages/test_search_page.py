@@ -58,7 +58,7 @@ def _made(data: Path, *, status: str = "finished", importance: Importance | None
     return searches.get_search("mine")
 
 
-def _until(condition, seconds: float = 240) -> None:
+def _until(condition, seconds: float = 500) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -204,7 +204,7 @@ def test_settings_in_words(demo_ham10000: Path) -> None:
     ]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_start_and_stop(open_page, demo_ham10000: Path) -> None:
     datasets.open_dataset(demo_ham10000)
     app = open_page(PAGE)

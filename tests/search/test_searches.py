@@ -22,7 +22,7 @@ from skin_core.search.folder import SearchFolder
 from skin_core.services import runs, searches
 from skin_core.services.searches import SearchView
 
-pytestmark = [pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).resolve().parents[2]
 # At this rate Adam throws each weight about by a half: no validation figure survives that.
@@ -56,7 +56,7 @@ def run_config(data: Path, **changes) -> RunConfig:
     return RunConfig.parse({**default_config("light_residual", str(data)).model_dump(), **small, **changes})
 
 
-def wait_for(name: str, condition: Callable[[SearchView], bool], what: str, seconds: float = 240) -> SearchView:
+def wait_for(name: str, condition: Callable[[SearchView], bool], what: str, seconds: float = 600) -> SearchView:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         view = searches.get_search(name)
@@ -104,7 +104,7 @@ def story(home: Path, demo_ham10000: Path) -> dict:
         env=dict(os.environ),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

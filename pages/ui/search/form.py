@@ -38,7 +38,9 @@ def new_search() -> str | None:
     with stays:
         st.caption("The first trial takes these settings as they are, where the ranges hold them; the rest stays so.")
         try:
-            run = run_form(choice.defaults, choice.family, manifest, risk_levels, key=f"search.{choice.key}")
+            run = run_form(
+                choice.defaults, choice.family, manifest, risk_levels, key=f"search.{choice.key}", without=("title",)
+            )
         except ConfigError as error:
             show_error(error)
             return None
@@ -108,7 +110,7 @@ def _how_many(run: RunConfig) -> tuple[int, str, dict]:
         )
     with right:
         name = st.text_input("Name", key="search_name", placeholder="made of the time and the family")
-    with st.expander("Rarely needed", icon=":material/tune:"):
+    with st.expander("When a trial is given up, and the seed", icon=":material/tune:"):
         first, second, third = st.columns(3)
         startup = first.number_input("Trials before any is given up", 1, 1000, 5, key="search_startup")
         warmup = second.number_input(
