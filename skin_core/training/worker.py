@@ -26,6 +26,9 @@ log = logging.getLogger("skin_core.training")
 
 _LAST_WORD_BYTES = 128 * 1024
 
+# How TensorFlow, JAX and PyTorch (on a GPU, on a processor) tell it, none of which is imported here.
+_OUT_OF_MEMORY = ("ResourceExhaustedError", "RESOURCE_EXHAUSTED", "OutOfMemoryError", "DefaultCPUAllocator")
+
 
 class StopSignal:
     """Whether the run was asked to stop: by its stop file, or by the machine shutting down (SIGTERM).
@@ -82,7 +85,7 @@ def sentence_of(error: BaseException) -> str:
     """What a person is told of an error."""
     if isinstance(error, SkinCoreError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    if isinstance(error, MemoryError) or any(word in f"{type(error).__name__}: {error}" for word in _OUT_OF_MEMORY):
         return "Training ran out of memory; lower batch_size or image_size, and start again."
     # SQLite (the tracking store) tells a full disk in words only, through whatever wraps it.
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
