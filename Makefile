@@ -31,7 +31,8 @@ test-backends: $(VENV)/.installed-dev $(BACKENDS:%=.venv-%/.installed)
 	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(BACKEND_TESTS)
 
 # What a backend has to do like any other.
-BACKEND_TESTS := tests/backends tests/training/test_worker.py tests/training/test_recalibration.py tests/models/test_folded.py
+BACKEND_TESTS := tests/backends tests/training/test_worker.py tests/training/test_optimizer.py \
+  tests/training/test_recalibration.py tests/models/test_folded.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -75,11 +76,14 @@ $(VENV)/.browser: | $(VENV)/bin/python
 	.venv-mlflow/bin/python -m pip install --quiet "mlflow==$$(sed -n 's/^mlflow-skinny==//p' requirements.txt)"
 	@touch $@
 
+# PyTorch wants newer setuptools than the one that Python brings, which constraints.txt holds still.
 $(BACKENDS:%=.venv-%/.installed): .venv-%/.installed: requirements-backends-%.txt requirements.txt requirements-dev.txt constraints.txt
 	$(PYTHON) -m venv .venv-$*
 	@cat requirements.txt requirements-dev.txt | grep -E '^[a-z].*==' | \
 	  grep -vE '^(tensorflow|tf-keras-vis|playwright|ruff)==' >.venv-$*/without-tensorflow.txt
-	.venv-$*/bin/python -m pip install --quiet -c constraints.txt -r .venv-$*/without-tensorflow.txt -r requirements-backends-$*.txt
+	@grep -v '^setuptools==' constraints.txt >.venv-$*/constraints.txt
+	.venv-$*/bin/python -m pip install --quiet -c .venv-$*/constraints.txt -r .venv-$*/without-tensorflow.txt \
+	  -r requirements-backends-$*.txt
 	@touch $@
 
 clean:

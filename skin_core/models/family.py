@@ -33,6 +33,8 @@ class ModelSpec:
         weights: "imagenet", "random" or the path of a ``.weights.h5`` file.
         freeze_backbone: whether the backbone is set not trainable.
         seed: seed of initial weights and dropout.
+        inherits_statistics: whether another run's weights are put in afterwards that began with pretrained ones, so that
+            the normalisation statistics are known although nothing is loaded here.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +43,7 @@ class ModelSpec:
     weights: str = "imagenet"
     freeze_backbone: bool = False
     seed: int = 42
+    inherits_statistics: bool = False
 
 
 class ModelFamily(ABC):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from skin_core.models.kept_statistics import keeps_statistics
+
 
 class FusedNormalization(keras.layers.Layer):
     """Runs another layer's batch normalisation, with that layer's own variables.
@@ -32,7 +34,7 @@ class FusedNormalization(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
         """float32 (B, H, W, C) in and out; moves the original's statistics as it would itself."""
         layer = self.original
-        if not (training and layer.trainable):
+        if not (training and layer.trainable) or keeps_statistics(layer):
             return layer(inputs, training=False)
         outputs, mean, variance = normalised(layer, inputs)
         for statistic, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):

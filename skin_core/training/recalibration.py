@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from skin_core.models.kept_statistics import keeps_statistics
 from skin_core.training.steps import forward
 
 
@@ -75,7 +76,7 @@ class Statistics:
         moments: list[keras.KerasTensor] = []
 
         def shared(layer: keras.layers.Layer) -> keras.layers.Layer:
-            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable:
+            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable or keeps_statistics(layer):
                 return layer
             return MeasuringNormalization(layer)
 

@@ -122,6 +122,7 @@ class Session:
     def _loop(self, prepared: Prepared, pixels: Pixels) -> Loop:
         from skin_core.models.objective import objective_of
         from skin_core.models.split import split_at_frozen
+        from skin_core.training.optimizer import optimizer_for
         from skin_core.training.step import Step, start_deterministic
 
         config = self.config
@@ -132,7 +133,15 @@ class Session:
         self._told(Progress("Building the network", 0, 0))
         model = network.build(config, prepared, self.folder)
         mixing = bool(config.augmentation.mixup or config.augmentation.cutmix)
-        objective = objective_of(model, len(prepared.classes), label_smoothing=config.label_smoothing, mixing=mixing)
+        labels = prepared.labels[prepared.rows("train")]
+        objective = objective_of(
+            model,
+            len(prepared.classes),
+            label_smoothing=config.label_smoothing,
+            mixing=mixing,
+            form=config.loss,
+            counts=np.bincount(labels, minlength=len(prepared.classes)).tolist(),
+        )
         feed: Feed
         if config.freeze_backbone:
             backbone, trained = split_at_frozen(model, family(config.family))
@@ -156,11 +165,10 @@ class Session:
             feed = PixelFeed(config, prepared, objective, pixels)
         if not trained.trainable_variables:
             raise ConfigError("Nothing of the network is trainable; set freeze_backbone to false.")
-        labels = prepared.labels[prepared.rows("train")]
         write_distribution(self.folder.artifacts, distribution(labels, feed.plan(0), prepared.classes))
         loop = Loop(
             config,
-            Step(trained, objective.loss(), config.learning_rate),
+            Step(trained, objective.loss(), optimizer_for(trained, config)),
             feed,
             risk_levels=prepared.risk_levels,
             folder=self.folder.checkpoints,

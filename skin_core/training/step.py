@@ -7,7 +7,8 @@ JAX and PyTorch is in `training.steps`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,19 +37,18 @@ def start_deterministic(seed: int, threads: int) -> None:
 class Step:
     """Trains and predicts batch by batch, with everything that changes exposed for checkpoints.
 
+    The network's own variables are current after every method but `train`.
+
     Args:
         model: the network to train (or its head), not compiled.
         loss: a Keras loss on the model's output.
-        learning_rate: the first rate.
+        optimizer: built over the model's trainable weights (`training.optimizer.optimizer_for`).
     """
 
-    def __init__(self, model: keras.Model, loss: keras.losses.Loss, learning_rate: float) -> None:
-        import keras
-
+    def __init__(self, model: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer) -> None:
         self.model = model
-        self.optimizer = keras.optimizers.Adam(learning_rate)
-        self.optimizer.build(model.trainable_variables)
-        self._learner: steps.Learner = steps.of_backend().Learner(model, loss, self.optimizer)
+        self.optimizer = optimizer
+        self._learner: steps.Learner = steps.of_backend().Learner(model, loss, optimizer)
         self._forward = steps.forward(model)
         self._statistics: Statistics | None = None
 
@@ -86,6 +86,26 @@ class Step:
         if self._statistics is None:
             self._statistics = Statistics(self.model)
         self._statistics.measure(batches)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the network has the moving averages of its weights, where the optimizer keeps them.
+
+        Keras begins the averages at the first weights and takes no account of that, so early in a run they lag behind
+        by as many steps as 1 / (1 - decay).
+        """
+        from skin_core.training.optimizer import averages_of
+
+        self._learner.settle()
+        averages = averages_of(self.optimizer)
+        own = [np.array(variable) for variable, _ in zip(self.model.trainable_variables, averages, strict=False)]
+        for variable, average in zip(self.model.trainable_variables, averages, strict=False):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.model.trainable_variables, own, strict=False):
+                variable.assign(value)
 
     def set_rate(self, rate: float) -> None:
         """The learning rate of the next updates."""

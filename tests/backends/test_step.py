@@ -33,7 +33,13 @@ def _batch(n: int, seed: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray, np
 
 
 def _step(model: keras.Model, rate: float = 1e-3) -> Step:
-    return Step(model, keras.losses.SparseCategoricalCrossentropy(), rate)
+    return Step(model, keras.losses.SparseCategoricalCrossentropy(), _adam(model, rate))
+
+
+def _adam(model: keras.Model, rate: float) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.Adam(rate)
+    optimizer.build(model.trainable_variables)
+    return optimizer
 
 
 def test_a_step_by_hand() -> None:
@@ -54,7 +60,8 @@ def test_a_step_by_hand() -> None:
 def test_targets_and_outputs_of_a_sigmoid() -> None:
     given = keras.Input((1,), name="number")
     outputs = keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")(given)
-    step = Step(keras.Model([given], outputs), keras.losses.BinaryCrossentropy(), 1e-3)
+    model = keras.Model([given], outputs)
+    step = Step(model, keras.losses.BinaryCrossentropy(), _adam(model, 1e-3))
     loss, found = step.train({"number": np.ones((2, 1))}, np.array([[1.0], [0.0]]), np.ones(2))
     assert loss == pytest.approx(np.log(2), rel=1e-6)
     assert found.shape == (2, 1)

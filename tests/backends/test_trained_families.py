@@ -29,7 +29,9 @@ def test_a_family_learns_and_is_saved_as_what_it_is(case: Case, tmp_path) -> Non
         features, trained = split_at_frozen(model, family(case.family))
         given = {"features": Backbone(features).run(inputs), **inputs}
     objective = objective_of(model, 3)
-    step = Step(trained, objective.loss(), 1e-3)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(trained.trainable_variables)
+    step = Step(trained, objective.loss(), optimizer)
     targets, weights = objective.targets(np.arange(8) % 3), np.ones(8, np.float32)
     losses = [step.train(given, targets, weights)[0] for _ in range(12)]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])

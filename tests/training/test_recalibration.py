@@ -20,7 +20,9 @@ def _network() -> keras.Model:
 
 
 def _step(model: keras.Model) -> Step:
-    return Step(model, keras.losses.SparseCategoricalCrossentropy(), 1e-3)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(model.trainable_variables)
+    return Step(model, keras.losses.SparseCategoricalCrossentropy(), optimizer)
 
 
 def test_statistics_are_the_moments_of_all_batches_together() -> None:

@@ -42,7 +42,11 @@ class Learner:
 
     def __init__(self, model: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer) -> None:
         import jax
+        import keras
 
+        from skin_core.training.steps.kept import with_kept_statistics
+
+        running = with_kept_statistics(model)
         self._inputs = inputs = Inputs(model)
         self._rate = optimizer.learning_rate
         self._variables = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
@@ -50,10 +54,12 @@ class Learner:
         (place,) = (at for at, variable in enumerate(optimizer.variables) if variable is self._rate)
 
         def loss_of(trainable, others, batch, targets, weights):
-            outputs, others, added = model.stateless_call(
-                trainable, others, inputs.arranged(_as_float(batch)), training=True, return_losses=True
-            )
-            return loss(targets, outputs, sample_weight=weights) + sum(added), (outputs, others)
+            # Not `stateless_call`: what runs has the network's variables in an order of its own.
+            given = [*zip(self._variables[0], trainable, strict=True), *zip(self._variables[1], others, strict=True)]
+            with keras.StatelessScope(state_mapping=given, collect_losses=True) as scope:
+                outputs = running(inputs.arranged(_as_float(batch)), training=True)
+                value = loss(targets, outputs, sample_weight=weights) + sum(running.losses)
+            return value, (outputs, [scope.get_current_value(variable) for variable in self._variables[1]])
 
         def update(state, rate, batch, targets, weights):
             trainable, others, moments = state

@@ -42,7 +42,10 @@ class Learner:
     """
 
     def __init__(self, model: keras.Model, loss: keras.losses.Loss, optimizer: keras.optimizers.Optimizer) -> None:
+        from skin_core.training.steps.kept import with_kept_statistics
+
         self._model = model
+        self._running = with_kept_statistics(model)
         self._loss = loss
         self._optimizer = optimizer
         self._inputs = Inputs(model)
@@ -52,7 +55,7 @@ class Learner:
         """See `steps.Learner.update`."""
         # Gradients add up until they are forgotten.
         self._model.zero_grad()
-        outputs = self._model(self._inputs.arranged(_as_float(self._inputs.taken(inputs))), training=True)
+        outputs = self._running(self._inputs.arranged(_as_float(self._inputs.taken(inputs))), training=True)
         value = self._loss(targets, outputs, sample_weight=weights) + sum(self._model.losses)
         value.backward()
         with torch.no_grad():
