@@ -102,6 +102,7 @@ def test_a_rate_of_nothing_changes_no_weight_but_the_statistics() -> None:
     model = _random()
     step = _step(model)
     step.train(*_batch(8))
+    step.variables()  # Brings what was learnt into the network's own variables, here and below.
     before = {
         layer: [np.array(weight) for weight in model.get_layer(layer).get_weights()] for layer in ("conv", "norm")
     }

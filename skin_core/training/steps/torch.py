@@ -50,9 +50,11 @@ class Learner:
         self._optimizer = optimizer
         self._inputs = Inputs(model)
         self._trainable = model.trainable_variables
+        self._seeds = [variable for variable in model.variables if variable.name == "seed_generator_state"]
 
     def update(self, inputs: Mapping[str, Any], targets: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
         """See `steps.Learner.update`."""
+        self._seed_dropout()
         # Gradients add up until they are forgotten.
         self._model.zero_grad()
         outputs = self._running(self._inputs.arranged(_as_float(self._inputs.taken(inputs))), training=True)
@@ -61,6 +63,14 @@ class Learner:
         with torch.no_grad():
             self._optimizer.apply([variable.value.grad for variable in self._trainable], self._trainable)
         return float(value.detach()), outputs.detach().cpu().numpy()
+
+    def _seed_dropout(self) -> None:
+        # Keras' dropout without a seed of its own draws from PyTorch's global generator, which no checkpoint holds; so
+        # each update draws from what the checkpoint does hold: the layers' seeds and the number of updates.
+        if self._seeds:
+            drawn_from = [int(number) for seed in self._seeds for number in seed.value.tolist()]
+            drawn_from.append(int(self._optimizer.iterations.value))
+            torch.manual_seed(int(np.random.SeedSequence(drawn_from).generate_state(1)[0]))
 
     def settle(self) -> None:
         """Nothing to do: an update works on the variables themselves."""
