@@ -25,7 +25,7 @@ from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.screening import child
 from skin_core.screening.engine import Engine
-from skin_core.screening.gate import Gate
+from skin_core.screening.gate_fitting import fit_gate
 from skin_core.screening.loss import engine_losses
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
@@ -42,11 +42,9 @@ if TYPE_CHECKING:
 
     from skin_core.data.cache import PixelCache
 
-VERSION = 3
+VERSION = 4
 VALIDATION = "predictions_validation.npz"
 PARITY_SAMPLES = 8
-# The gate's means and covariances are known well enough from this many; a large network takes a second a picture.
-GATE_IMAGES = 1500
 # Training pictures that an int8 engine takes its ranges from, and a pruned one its statistics.
 EXAMPLES = 200
 AS_TRAINED = Variant()
@@ -139,20 +137,15 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
     validation = usable_rows(cache, prepared, "validation")
     if not len(validation):
         raise BundleError(f"Run {folder.run_id} has no validation picture left; the bundle could not be calibrated.")
-    training = usable_rows(cache, prepared, "train")
-    chosen = np.random.default_rng(config.seed).permutation(len(training))[:GATE_IMAGES]
-    training = training[np.sort(chosen)]
+    rows = {"train": usable_rows(cache, prepared, "train"), "validation": validation}
 
     progress(Progress("Exporting to LiteRT and comparing with Keras", 0, 0))
-    exported = _export(folder, out, cache, {"validation": validation, "train": training}, prepared.tabular, variant)
+    exported = _export(folder, out, cache, rows, prepared.tabular, variant)
     engine = Engine((out / "screen.tflite").read_bytes())
     on_validation = outputs_of(
         engine, cache.pixels, validation, prepared.tabular, what="Calibrating on validation", progress=progress
     )
-    on_training = outputs_of(
-        engine, cache.pixels, training, prepared.tabular, what="Learning what its pictures look like", progress=progress
-    )
-    gate = Gate.fit(on_training.features, cache.pixels[training], on_validation.features, cache.pixels[validation])
+    gate = fit_gate(engine, config, cache.pixels, prepared.tabular, rows, on_validation, progress)
     (out / "gate.npz").write_bytes(gate.to_bytes())
 
     progress(Progress("Figures with intervals", 0, 0))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 # Raised whenever the same settings would give other features.
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 
 # Above this many numbers a picture (B7's map has 125,440) half precision halves a cache of many gigabytes.
 HALF_PRECISION_FROM = 16_384
