@@ -59,8 +59,8 @@ def main(run_id: str) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
     logging.captureWarnings(True)
-    # MLflow's set-up of its tables says dozens of lines that nobody needs.
-    for noisy in ("alembic", "mlflow", "absl"):
+    # MLflow's set-up of its tables says dozens of lines that nobody needs, and JAX tells of each device that is not there.
+    for noisy in ("alembic", "mlflow", "absl", "jax"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     record_worker(folder, os.getpid())
     stop = StopSignal(folder)

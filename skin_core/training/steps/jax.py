@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def start(seed: int, threads: int) -> None:
     """See `step.start_deterministic`. JAX itself is not imported yet: it reads these when it first computes."""
-    os.environ["NPROC"] = str(threads)
+    os.environ["PJRT_NPROC"] = str(threads)
     flags = os.environ.get("XLA_FLAGS", "").split()
     os.environ["XLA_FLAGS"] = " ".join([*flags, "--xla_gpu_deterministic_ops=true"])
     # Not `keras.utils.set_random_seed`, which would load TensorFlow where it is installed.
