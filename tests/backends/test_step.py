@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from skin_core.models.kept_statistics import keep_statistics
 from skin_core.training.step import Step
 
 
@@ -112,6 +113,26 @@ def test_a_rate_of_nothing_changes_no_weight_but_the_statistics() -> None:
     for was, weight in zip(before["conv"], model.get_layer("conv").get_weights(), strict=True):
         np.testing.assert_array_equal(was, weight)
     assert np.abs(before["norm"][2] - model.get_layer("norm").get_weights()[2]).max() > 0
+
+
+def test_statistics_that_are_kept_normalise_in_training_too() -> None:
+    image = keras.Input((2, 2, 1), name="image")
+    x = keras.layers.BatchNormalization(name="norm")(image)
+    x = keras.layers.Flatten()(x)
+    model = keras.Model([image], keras.layers.Dense(2, activation="softmax", name="out")(x))
+    layer = model.get_layer("norm")
+    keep_statistics([layer])
+    # Scale 2, shift 0, mean 3, variance 4.
+    layer.set_weights([np.array([value], np.float32) for value in (2, 0, 3, 4)])
+    step = _step(model, 0.01)
+    pixels = {"image": np.random.default_rng(1).normal(7, 1, (8, 2, 2, 1)).astype(np.float32)}
+    in_use = step.predict(pixels)
+    in_training = step.train(pixels, np.arange(8) % 2, np.ones(8))[1]
+    np.testing.assert_allclose(in_training, in_use, atol=1e-6)
+    step.variables()
+    scale, _, mean, variance = (float(weight[0]) for weight in layer.get_weights())
+    assert (mean, variance) == (3, 4)
+    assert abs(scale - 2) == pytest.approx(0.01, rel=1e-3)
 
 
 def test_batches_of_any_size() -> None:
