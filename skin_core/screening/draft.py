@@ -85,6 +85,7 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
     path = folder.path / "export" / key
     # Drafts of older versions kept no predictions, from which an operating point could be chosen.
     if not ((path / "draft.json").is_file() and (path / VALIDATION).is_file()):
+        child.require_tensorflow()
         path.parent.mkdir(exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
         try:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "lesionlab"
 RUN_TAG = "lesionlab.run"
+BACKEND_TAG = "lesionlab.backend"
 # MLflow refuses larger batches of metrics.
 _AT_ONCE = 1000
 
@@ -59,6 +60,7 @@ class Tracker:
         tracking_id: str | None,
         origin: Mapping[str, str] | None = None,
         *,
+        backend: str,
         parent: str | None = None,
     ) -> Tracker:
         """Connects to the store, and makes the run there unless it exists.
@@ -69,6 +71,7 @@ class Tracker:
             config: every setting is logged as a parameter.
             tracking_id: its id in the store, or None before it is there.
             origin: where it comes from (see `store.create`); each becomes a tag ``lesionlab.NAME``.
+            backend: what the run trains with.
             parent: id in the store of the run that it is a part of.
 
         Raises:
@@ -85,7 +88,7 @@ class Tracker:
             with FileLock(workspace() / "mlflow.lock"):
                 client = MlflowClient(uri)
                 if tracking_id is None:
-                    tags = {RUN_TAG: run_id, "mlflow.runName": title}
+                    tags = {RUN_TAG: run_id, BACKEND_TAG: backend, "mlflow.runName": title}
                     if parent is not None:
                         tags["mlflow.parentRunId"] = parent
                     tags |= {f"lesionlab.{name}": value for name, value in (origin or {}).items()}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skin_core.config import apply_overrides
-from skin_core.errors import BundleError, ConfigError, RunError
+from skin_core.errors import BundleError, RunError
 from skin_core.explain.deeper import METHODS, SIGNED
 from skin_core.services import external, publishing, screening
 
