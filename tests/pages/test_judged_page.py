@@ -235,18 +235,22 @@ def test_heat_maps_with_their_curves_and_figures(open_page, evaluated) -> None:
 def test_maps_of_a_run_judged_by_an_older_version_are_checked_on_demand(open_page, evaluated) -> None:
     from skin_core.screening.map_record import CheckedMaps
 
-    home, _, second = evaluated
-    (path,) = (home / "runs" / second).rglob("map_check.json")
-    before = CheckedMaps.model_validate_json(path.read_text())
+    home, run_id, _ = evaluated
+    (path,) = (home / "runs" / run_id).rglob("map_check.json")
+    text = path.read_text()
+    before = CheckedMaps.model_validate_json(text)
     path.unlink()
-    app = _part(open_page, second, "Heat maps")
-    assert "was not measured yet" in _says(app)
-    app.button(key="judged_heat_maps").click().run()
-    job = background.wait(background.find(f"heat maps {second}"), 300)
-    assert job.state == "done", job.error
-    app.run()
-    assert not app.exception and not app.error
+    try:
+        app = _part(open_page, run_id, "Heat maps")
+        assert "was not measured yet" in _says(app)
+        app.button(key="judged_heat_maps").click().run()
+        job = background.wait(background.find(f"heat maps {run_id}"), 600)
+        assert job.state == "done", job.error
+        app.run()
+        assert not app.exception and not app.error
+        again = CheckedMaps.model_validate_json(path.read_text())
+    finally:
+        path.write_text(text)
     # The same pictures, the same network, the same random weights.
-    again = CheckedMaps.model_validate_json(path.read_text())
     assert again.curves == before.curves and again.check.figures == before.check.figures
     assert again.check.agreement.value == pytest.approx(before.check.agreement.value, abs=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -60,7 +61,7 @@ def test_an_evaluation_leaves_three_files_with_the_same_figures(run_id: str) -> 
     assert len(told["curves"]["risk"]["roc"]["x"]) == 101 and told["subgroups"]["n"] <= found.n
     assert len(told["operating_points"]) == len(found.points)
     maps = recorded_heat_maps(run_id)
-    assert maps.check.sentence() in page and told["heat_maps"] == json.loads(maps.model_dump_json())
+    assert html.escape(maps.check.sentence()) in page and told["heat_maps"] == json.loads(maps.model_dump_json())
     assert 'aria-label="Probability of the class while pixels are hidden"' in page
 
 
@@ -68,7 +69,7 @@ def test_a_report_without_checked_maps_says_so(run_id: str) -> None:
     (path,) = RunFolder.of(run_id).path.rglob(CheckedMaps.FILE)
     path.unlink()
     page = Path(reporting.write_report(run_id)).read_text()
-    assert NOT_MEASURED in page and "while pixels are hidden" not in page
+    assert html.escape(NOT_MEASURED) in page and "while pixels are hidden" not in page
 
 
 def test_the_page_needs_nothing_and_runs_nothing(run_id: str) -> None:
