@@ -31,7 +31,7 @@ test-backends: $(VENV)/.installed-dev $(BACKENDS:%=.venv-%/.installed)
 	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(BACKEND_TESTS)
 
 # What a backend has to do like any other.
-BACKEND_TESTS := tests/backends tests/training/test_worker.py tests/training/test_optimizer.py \
+BACKEND_TESTS := tests/backends tests/training/test_backend.py tests/training/test_worker.py tests/training/test_optimizer.py \
   tests/training/test_recalibration.py tests/models/test_folded.py
 
 check: $(VENV)/.installed-dev

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def start_deterministic(seed: int, threads: int) -> None:
-    """Makes everything after it repeatable; call once, before Keras is imported and before the first operation.
+    """Makes everything after it repeatable; call once, before the first operation.
 
     Args:
         seed: of initial weights and dropout.
