@@ -66,7 +66,7 @@ def test_core_imports_point_down(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SCREEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_pages_import_no_network_library_and_only_services_for_work(path: Path) -> None:
-    heavy = {"tensorflow", "keras", "tf_keras_vis", "mlflow", "ai_edge_litert"}
+    heavy = {"tensorflow", "jax", "torch", "keras", "tf_keras_vis", "mlflow", "ai_edge_litert"}
     imported = _imports(path)
     assert not {name.split(".")[0] for name in imported} & heavy
     parts = {_part(name) for name in imported} - {None}

@@ -53,6 +53,8 @@ class RunState:
         best_epoch: number of the best epoch, from 1.
         tracking_id: the run's id in the tracking store, once it is there.
         threads: threads that one operation of the worker uses, kept for each resume: sums depend on it.
+        backend: Keras' backend that the run trains with, kept for each resume; ``backend_version``: its version at the
+            last start.
         classes: the labels in output order, once they are known.
         synthetic: whether the data set is marked synthetic, once that is known.
         notes: what the reader of the run must know (pictures left out, an overridden leak, ...).
@@ -68,6 +70,8 @@ class RunState:
     best_epoch: int | None = None
     tracking_id: str | None = None
     threads: int | None = None
+    backend: str | None = None
+    backend_version: str | None = None
     classes: tuple[str, ...] = ()
     synthetic: bool | None = None
     notes: tuple[str, ...] = ()

@@ -16,8 +16,8 @@ from skin_core.errors import ConfigError
 from skin_core.models.registry import family
 from skin_core.paths import atomic_path
 from skin_core.progress import Progress
+from skin_core.training import backend, network
 from skin_core.training import features as feature_cache
-from skin_core.training import network
 from skin_core.training.feed import FeatureFeed, Feed, PixelFeed
 from skin_core.training.folder import BATCH_COLUMNS, EPOCH_COLUMNS, RunFolder, append_rows, read_rows, write_rows
 from skin_core.training.loop import Listeners, Loop, Position, StopRequested
@@ -47,6 +47,7 @@ class Session:
         self.config = config
         self._stop = stop
         self._tracker: Tracker
+        self._backend = ""
         self._unsynced: list[Mapping[str, float]] = []
 
     def run(self) -> None:
@@ -60,8 +61,10 @@ class Session:
 
         state = self.folder.update_state(status="preparing")
         self._told(Progress("Starting", 0, 0))
+        # Before anything long: a backend that is not there should not be told after an hour of preparing.
+        self._backend = backend.choose(state.backend)
         title = self.config.title or self.folder.run_id
-        self._tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id)
+        self._tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id, backend=self._backend)
         self.folder.update_state(tracking_id=self._tracker.tracking_id)
         ended = "FAILED"
         try:
@@ -123,10 +126,10 @@ class Session:
         from skin_core.training.step import Step, start_deterministic
 
         config = self.config
-        self._told(Progress("Loading TensorFlow", 0, 0))
+        self._told(Progress(f"Loading {backend.TITLES[self._backend]}", 0, 0))
         threads = self.folder.read_state().threads or len(os.sched_getaffinity(0))
-        self.folder.update_state(threads=threads)
         start_deterministic(config.seed, threads)
+        self.folder.update_state(threads=threads, backend=self._backend, backend_version=backend.version(self._backend))
         self._told(Progress("Building the network", 0, 0))
         model = network.build(config, prepared, self.folder)
         mixing = bool(config.augmentation.mixup or config.augmentation.cutmix)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "lesionlab"
 RUN_TAG = "lesionlab.run"
+BACKEND_TAG = "lesionlab.backend"
 # MLflow refuses larger batches of metrics.
 _AT_ONCE = 1000
 
@@ -51,8 +52,12 @@ class Tracker:
         self._batches: list[Mapping[str, float]] = []
 
     @classmethod
-    def open(cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None) -> Tracker:
+    def open(cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None, *, backend: str) -> Tracker:
         """Connects to the store, and makes the run there unless it exists.
+
+        Args:
+            run_id, title, config: of the run; ``backend``: what it trains with.
+            tracking_id: its id in the store; None where it is not there yet.
 
         Raises:
             RunError: if the store cannot be reached.
@@ -68,7 +73,7 @@ class Tracker:
             with FileLock(workspace() / "mlflow.lock"):
                 client = MlflowClient(uri)
                 if tracking_id is None:
-                    tags = {RUN_TAG: run_id, "mlflow.runName": title}
+                    tags = {RUN_TAG: run_id, BACKEND_TAG: backend, "mlflow.runName": title}
                     tracking_id = client.create_run(_experiment(client), tags=tags).info.run_id
                     for name, value in _flat(config.model_dump()).items():
                         client.log_param(tracking_id, name, str(value)[:500])

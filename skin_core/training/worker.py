@@ -26,6 +26,9 @@ log = logging.getLogger("skin_core.training")
 
 _LAST_WORD_BYTES = 128 * 1024
 
+# How TensorFlow, JAX and PyTorch (on a GPU, on a processor) tell it, none of which is imported here.
+_OUT_OF_MEMORY = ("ResourceExhaustedError", "RESOURCE_EXHAUSTED", "OutOfMemoryError", "DefaultCPUAllocator")
+
 
 class StopSignal:
     """Whether the run was asked to stop: by its stop file, or by the machine shutting down (SIGTERM).
@@ -56,8 +59,8 @@ def main(run_id: str) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
     logging.captureWarnings(True)
-    # MLflow's set-up of its tables says dozens of lines that nobody needs.
-    for noisy in ("alembic", "mlflow", "absl"):
+    # MLflow's set-up of its tables says dozens of lines that nobody needs, and JAX tells of each device that is not there.
+    for noisy in ("alembic", "mlflow", "absl", "jax"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     record_worker(folder, os.getpid())
     stop = StopSignal(folder)
@@ -82,7 +85,7 @@ def sentence_of(error: BaseException) -> str:
     """What a person is told of an error."""
     if isinstance(error, SkinCoreError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    if isinstance(error, MemoryError) or any(word in f"{type(error).__name__}: {error}" for word in _OUT_OF_MEMORY):
         return "Training ran out of memory; lower batch_size or image_size, and start again."
     # SQLite (the tracking store) tells a full disk in words only, through whatever wraps it.
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

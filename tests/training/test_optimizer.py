@@ -73,6 +73,7 @@ def test_a_step_swaps_the_averages_in_and_out_again():
     one = {"image": np.ones((4, 1), np.float32)}
     for _ in range(2):
         step.train(one, np.zeros((4, 1), np.float32), np.ones(4, np.float32))
+    step.variables()  # Brings what was learnt into the network's own variables.
     own, averages = [np.array(v) for v in model.weights], [np.array(v) for v in averages_of(step.optimizer)]
     with pytest.raises(RuntimeError, match="in between"), step.averaged():
         np.testing.assert_array_equal(model.weights[0], averages[0])
