@@ -83,6 +83,7 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
     key = _key(folder, variant)
     path = folder.path / "export" / key
     if not (path / "draft.json").is_file():
+        child.require_tensorflow()
         path.parent.mkdir(exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
         try:
