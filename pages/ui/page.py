@@ -12,7 +12,7 @@ from streamlit import runtime
 from streamlit.errors import StreamlitAPIException
 
 from pages.ui.prompt_answers import send_at_once
-from pages.ui.warm import warm_up
+from pages.ui.warm import page_begins
 
 NOT_A_DEVICE = "Research software, not a medical device: no result here replaces an examination."
 
@@ -38,7 +38,7 @@ def start(title: str, *, question: str = "") -> None:
     """
     if _has_server():
         send_at_once()
-        warm_up()
+        page_begins()
     tab = title if title == "LesionLab" else f"{title} · LesionLab"
     st.set_page_config(page_title=tab, page_icon=_ICON, layout="wide")
     with st.sidebar:
