@@ -6,7 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: app test check mlflow bench pictures clean
+# Keras' other backends, each with an environment of its own: requirements.txt without TensorFlow, and the backend.
+BACKENDS := jax torch
+
+.PHONY: app test test-backends check mlflow bench pictures clean
 
 app: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -15,6 +18,21 @@ test: $(VENV)/.installed-dev $(VENV)/.browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# Training under JAX and PyTorch on machines without TensorFlow, and what was trained there loaded and screened here.
+test-backends: $(VENV)/.installed-dev $(BACKENDS:%=.venv-%/.installed)
+	@for backend in $(BACKENDS); do \
+	  echo "Under $$backend" && rm -rf .venv-$$backend/trained && \
+	  KERAS_BACKEND=$$backend LESIONLAB_TRAINED=$(CURDIR)/.venv-$$backend/trained .venv-$$backend/bin/python -m pytest \
+	    -n $(WORKERS) --dist loadfile $(BACKEND_TESTS) || exit 1; \
+	done
+	@echo "Under tensorflow" && KERAS_BACKEND=tensorflow LESIONLAB_TRAINED=$(VENV)/trained \
+	  LESIONLAB_TRAINED_ELSEWHERE="$(BACKENDS:%=$(CURDIR)/.venv-%/trained)" \
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(BACKEND_TESTS)
+
+# What a backend has to do like any other.
+BACKEND_TESTS := tests/backends tests/training/test_backend.py tests/training/test_worker.py tests/training/test_optimizer.py \
+  tests/training/test_recalibration.py tests/models/test_folded.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -25,8 +43,8 @@ pictures: $(VENV)/.installed-dev $(VENV)/.browser
 	$(BIN)/python docs/make_pictures.py
 
 # Each bench compares LesionLab with what people would use instead, and with the floor; results go to bench/results/.
-# PyTorch is an opponent only, and lives in an environment of its own.
-bench: $(VENV)/.installed-dev $(VENV)/.browser .venv-torch/.installed
+# PyTorch, an opponent and a backend, and JAX live in environments of their own.
+bench: $(VENV)/.installed-dev $(VENV)/.browser $(BACKENDS:%=.venv-%/.installed)
 	$(BIN)/python -m bench
 
 # The full MLflow wants an older pandas than the app: it lives in an environment of its own, on the same store.
@@ -58,10 +76,15 @@ $(VENV)/.browser: | $(VENV)/bin/python
 	.venv-mlflow/bin/python -m pip install --quiet "mlflow==$$(sed -n 's/^mlflow-skinny==//p' requirements.txt)"
 	@touch $@
 
-.venv-torch/.installed: requirements-bench.txt
-	$(PYTHON) -m venv .venv-torch
-	.venv-torch/bin/python -m pip install --quiet -r requirements-bench.txt
+# PyTorch wants newer setuptools than the one that Python brings, which constraints.txt holds still.
+$(BACKENDS:%=.venv-%/.installed): .venv-%/.installed: requirements-backends-%.txt requirements.txt requirements-dev.txt constraints.txt
+	$(PYTHON) -m venv .venv-$*
+	@cat requirements.txt requirements-dev.txt | grep -E '^[a-z].*==' | \
+	  grep -vE '^(tensorflow|tf-keras-vis|playwright|ruff)==' >.venv-$*/without-tensorflow.txt
+	@grep -v '^setuptools==' constraints.txt >.venv-$*/constraints.txt
+	.venv-$*/bin/python -m pip install --quiet -c .venv-$*/constraints.txt -r .venv-$*/without-tensorflow.txt \
+	  -r requirements-backends-$*.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-mlflow .venv-torch .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-mlflow $(BACKENDS:%=.venv-%) .pytest_cache .ruff_cache

@@ -152,6 +152,7 @@ def _installed(ready: Ready) -> None:
             st.caption(f"{count(len(info.classes), 'class', 'classes')}: {plain(titles)}")
             for warning in standing_warnings(info):
                 st.caption(f":material/warning: {plain(warning)}")
+    st.page_link("pages/5_Evaluate.py", label="Does a model work on your own pictures?", icon=":material/fact_check:")
     for sentence in ready.damaged:
         st.error(plain(sentence), icon=":material/error:")
 

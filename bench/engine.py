@@ -170,7 +170,7 @@ def _validation(size: int) -> tuple[dict[str, np.ndarray], Any, np.ndarray, list
 def _judged(graph: bytes, pictures: np.ndarray, frame: Any, groups: np.ndarray, classes: list[str]) -> dict[str, float]:
     """Balanced accuracy and malignancy AUC, each engine calibrated for itself as publishing does."""
     from skin_core.evaluation.calibration import calibrated, fit_calibration
-    from skin_core.evaluation.metrics import auc
+    from skin_core.evaluation.ranking import auc
     from skin_core.screening.engine import Engine
     from skin_core.screening.outputs import outputs_of
 

@@ -15,7 +15,18 @@ import numpy as np
 from bench.harness import ROOT, Ratio, Report
 
 RESULTS = ROOT / "bench" / "results"
-_PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "streamlit", "tf-keras-vis", "torch", "numpy", "pillow", "pandas")
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "streamlit",
+    "tf-keras-vis",
+    "torch",
+    "jax",
+    "numpy",
+    "pillow",
+    "pandas",
+)
 
 
 def machine() -> dict[str, object]:

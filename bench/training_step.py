@@ -25,7 +25,9 @@ def main() -> None:
 
     side, batch, steps = (int(argument) for argument in sys.argv[2:5])
     model = family(sys.argv[1]).build(ModelSpec(_CLASSES, side, weights="random"))
-    step = Step(model, keras.losses.SparseCategoricalCrossentropy(), 1e-3)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(model.trainable_variables)
+    step = Step(model, keras.losses.SparseCategoricalCrossentropy(), optimizer)
     pixels = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3)).astype(np.float32)
     labels, weights = np.arange(batch) % len(_CLASSES), np.ones(batch, np.float32)
     for _ in sys.stdin:

@@ -14,15 +14,14 @@ from pages.ui.screen.clinic import ask_prevalence
 from pages.ui.screen.explanation import show_explanation
 from pages.ui.screen.model_card import show_model_card
 from pages.ui.screen.results import Result, loaded, screen_all
+from pages.ui.trust import ask_for_trust
 from pages.ui.words import plain
 from skin_core.services.screening import (
     Bundle,
-    BundleInfo,
     damaged_bundles,
     is_trusted,
     list_bundles,
     standing_warnings,
-    trust_bundle,
 )
 
 
@@ -39,7 +38,7 @@ def main() -> None:
             return
         info = choose_bundle(infos)
         if not is_trusted(info):
-            _ask_for_trust(info)
+            ask_for_trust(info)
             return
         _screen(loaded(info))
 
@@ -103,17 +102,6 @@ def _nothing_installed() -> None:
             st.switch_page("pages/3_Train.py")
         if st.button("Publish a run", key="empty_runs", icon=":material/leaderboard:"):
             st.switch_page("pages/4_Runs.py")
-
-
-def _ask_for_trust(info: BundleInfo) -> None:
-    st.warning(
-        f"The model '{plain(info.name)}' was not published on this machine. A model from elsewhere can be made to "
-        "mislead: go on only if you know who made it.",
-        icon=":material/gpp_maybe:",
-    )
-    if st.button("I trust where it comes from", key="trust_bundle", icon=":material/verified_user:"):
-        trust_bundle(info.path)
-        st.rerun()
 
 
 main()

@@ -8,16 +8,15 @@ from pages.ui import page
 import streamlit as st
 
 from pages.ui import dataset_store
-from pages.ui.dataset_picker import synthetic_panel
 from pages.ui.errors import show_error, showing_errors
 from pages.ui.live_view import live_view
+from pages.ui.run_choice import choose_what
 from pages.ui.run_form import run_form
 from pages.ui.run_status import choice_words
 from pages.ui.words import count, duration, plain
 from skin_core.config import RunConfig
 from skin_core.errors import SkinCoreError
-from skin_core.models.registry import all_families
-from skin_core.services import datasets, estimates, runs
+from skin_core.services import estimates, runs
 from skin_core.services.overview import Overview
 
 _WATCH_NEXT = "watch_next"
@@ -70,42 +69,15 @@ def watched_runs() -> list[str]:
 
 
 def new_run() -> None:
-    """Data, family, settings, and what they amount to."""
-    known = datasets.known_datasets()
-    if not known:
-        st.info(
-            "A run needs data. Open your own on the Data page, or take a synthetic set.", icon=":material/database:"
-        )
-        st.page_link("pages/2_Data.py", label="Open a data set", icon=":material/folder_open:")
-        synthetic_panel(key="train_demo")
+    """Data, recipe or family, settings, and what they amount to."""
+    chosen = choose_what("train")
+    if chosen is None:
         return
-    titles = {entry.path: entry.title for entry in known}
-    chosen = dataset_store.chosen_path()
-    left, right = st.columns(2)
-    with left:
-        path = st.selectbox(
-            "Data set",
-            list(titles),
-            list(titles).index(chosen) if chosen in titles else 0,
-            format_func=titles.__getitem__,
-            key="train_data",
-            help="Opened before, synthetic, or offered on this machine; others are opened on the Data page.",
-        )
-    families = all_families()
-    with right:
-        name = st.selectbox(
-            "Family",
-            list(families),
-            format_func=lambda key: families[key].title,
-            key="train_family",
-            index=list(families).index("light_cnn") if "light_cnn" in families else 0,
-        )
-    st.caption(families[name].summary)
     try:
-        manifest = dataset_store.manifest_at(path)
-        counts = dataset_store.counts_at(path)
-        risk_levels = dataset_store.changed_risk_levels(path)
-        config = run_form(path, families[name], manifest, risk_levels)
+        manifest = dataset_store.manifest_at(chosen.path)
+        counts = dataset_store.counts_at(chosen.path)
+        risk_levels = dataset_store.changed_risk_levels(chosen.path)
+        config = run_form(chosen.defaults, chosen.family, manifest, risk_levels, key=chosen.key)
     except SkinCoreError as error:
         show_error(error)
         return
@@ -116,7 +88,7 @@ def new_run() -> None:
     trainable = len(counts.classes) >= 2
     if st.button("Start", icon=":material/play_arrow:", type="primary", key="start_run", disabled=not trainable):
         with showing_errors():
-            st.session_state[_WATCH_NEXT] = [runs.start_run(config)]
+            st.session_state[_WATCH_NEXT] = [runs.start_run(config, recipe=chosen.recipe)]
             st.rerun()
 
 

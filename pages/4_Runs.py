@@ -12,7 +12,7 @@ from pages.ui.errors import show_error
 from pages.ui.judged.section import show_judgement
 from pages.ui.run_actions import publication
 from pages.ui.run_compare import compare
-from pages.ui.run_status import best_words, choice_words, run_header, show_notes, status_line
+from pages.ui.run_status import best_words, choice_words, origin_words, run_header, show_notes, status_line
 from pages.ui.run_table import filtered, run_table, show_table
 from pages.ui.words import plain
 from skin_core.errors import SkinCoreError
@@ -83,6 +83,9 @@ def _chosen(listed: list[RunView], shown: list[RunView]) -> tuple[RunView, RunVi
 def _one(run: RunView) -> None:
     run_header(run, link="pages/3_Train.py", label="Watch", icon=":material/monitoring:")
     st.caption(f"{run.run_id}; {run.config.family} on {plain(run.config.data)}; {best_words(run)}.")
+    origin = origin_words(run)
+    if origin:
+        st.caption(f":material/account_tree: {origin[:1].upper()}{origin[1:]}.")
     if run.synthetic:
         st.badge(
             "Trained on drawn lesions: fit to try the program, not for skin", icon=":material/draw:", color="orange"

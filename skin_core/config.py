@@ -27,6 +27,17 @@ class Augmentation(_Frozen):
     zoom: float = Field(0.0, ge=0, lt=1, description="Largest zoom in or out, as a share")
     brightness: float = Field(0.0, ge=0, le=1, description="Largest change of brightness, as a share of the range")
     contrast: float = Field(0.0, ge=0, lt=1, description="Largest change of contrast, as a share")
+    aspect: float = Field(0.0, ge=0, le=1, description="Largest stretch of one side against the other, as a share")
+    shift: float = Field(0.0, ge=0, le=0.5, description="Largest shift either way, as a share of the side")
+    color: float = Field(
+        0.0, ge=0, le=1, description="Other light: white balance, color and gamma change by up to this share"
+    )
+    sharpness: float = Field(0.0, ge=0, le=1, description="Blurred or sharpened by up to this; 1 is very much")
+    resolution: float = Field(0.0, ge=0, le=1, description="Half the images lose resolution, by up to this")
+    compression: float = Field(0.0, ge=0, le=1, description="Half the images are compressed as JPEG, by up to this")
+    vignette: float = Field(0.0, ge=0, le=1, description="Probability of dark corners, as dermatoscopes have them")
+    hair: float = Field(0.0, ge=0, le=1, description="Probability of drawn hair")
+    marks: float = Field(0.0, ge=0, le=1, description="Probability of a drawn ruler")
     erasing: float = Field(
         0.0, ge=0, le=1, description="Probability that a random rectangle is erased (RandomErasing, Cutout)"
     )
@@ -81,6 +92,37 @@ class RunConfig(_Frozen):
         "val_balanced_accuracy", description="What decides the best epoch"
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing", json_schema_extra={"folded": True})
+
+    # How it learns
+    loss: Literal["cross_entropy", "focal", "logit_adjusted"] = Field(
+        "cross_entropy",
+        description="Focal: hard pictures count more; logit adjusted: learns as if the classes were equally frequent",
+        json_schema_extra={"folded": True},
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Rate of the first layer as a share of the last one's, evenly (by factors) in between",
+        json_schema_extra={"folded": True},
+    )
+    frozen_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the layers, from the first, that are not trained",
+        json_schema_extra={"folded": True},
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, lt=1, description="AdamW's decay of kernels; 0 is Adam", json_schema_extra={"folded": True}
+    )
+    averaging: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of a moving average of the weights (0.999), which is what validates; 0 is off",
+        json_schema_extra={"folded": True},
+    )
 
     # The data, told exactly
     features: tuple[str, ...] = Field(

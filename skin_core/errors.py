@@ -36,6 +36,10 @@ class RunError(SkinCoreError):
     """A run does not exist, or is not in the state that was asked of it."""
 
 
+class SearchError(SkinCoreError):
+    """A search for settings does not exist, or is not in the state that was asked of it."""
+
+
 class BundleError(SkinCoreError):
     """A bundle is missing, damaged, not trusted, or cannot be published."""
 

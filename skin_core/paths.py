@@ -46,6 +46,11 @@ def runs_dir() -> Path:
     return _made(workspace() / "runs")
 
 
+def searches_dir() -> Path:
+    """One folder a search for settings: what it was asked to do, its state and a mirror of its trials."""
+    return _made(workspace() / "searches")
+
+
 def cache_dir() -> Path:
     """Decoded pixels, features and audits, each keyed by a fingerprint; safe to delete."""
     return _made(workspace() / "cache")

@@ -77,7 +77,7 @@ def test_a_page_opens_without_tensorflow_and_without_a_connection(page: str, wat
         f"app = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=120).run()\n"
         f"app = app if {page!r} == 'app.py' else app.switch_page({page!r}).run()\n"
         "assert not app.exception, app.exception\n"
-        "print(json.dumps([name for name in ('tensorflow', 'keras', 'tf_keras_vis', 'torch', 'jax') if name in sys.modules]))"
+        "print(json.dumps([name for name in ('tensorflow', 'keras', 'tf_keras_vis', 'torch', 'jax', 'optuna') if name in sys.modules]))"
     )
     assert json.loads(_python(code, watched).splitlines()[-1]) == []
     assert _connections(watched) == ""

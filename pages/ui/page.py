@@ -12,14 +12,21 @@ from streamlit import runtime
 from streamlit.errors import StreamlitAPIException
 
 from pages.ui.prompt_answers import send_at_once
-from pages.ui.warm import warm_up
+from pages.ui.warm import page_begins
 
 NOT_A_DEVICE = "Research software, not a medical device: no result here replaces an examination."
 
 # A file of our own: for a Material symbol as the tab's picture, Streamlit makes the browser ask Google's server.
 _ICON = str(Path(__file__).with_name("icon.png"))
 _PAGES = Path(__file__).resolve().parent.parent
-_ICONS = {"Screen": "search_insights", "Data": "photo_library", "Train": "model_training", "Runs": "leaderboard"}
+_ICONS = {
+    "Screen": "search_insights",
+    "Data": "photo_library",
+    "Train": "model_training",
+    "Runs": "leaderboard",
+    "Evaluate": "fact_check",
+    "Search": "tune",
+}
 
 
 def start(title: str, *, question: str = "") -> None:
@@ -31,7 +38,7 @@ def start(title: str, *, question: str = "") -> None:
     """
     if _has_server():
         send_at_once()
-        warm_up()
+        page_begins()
     tab = title if title == "LesionLab" else f"{title} · LesionLab"
     st.set_page_config(page_title=tab, page_icon=_ICON, layout="wide")
     with st.sidebar:

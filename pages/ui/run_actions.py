@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.errors import show_error, showing_errors
 from pages.ui.jobs import running, show_job
+from pages.ui.operating_rule import choose_rule
 from pages.ui.words import plain
 from skin_core.errors import BundleError
 from skin_core.screening.bundle import check_name
@@ -49,6 +50,7 @@ def publication(run: RunView) -> None:
         st.info("Publish when the run has ended or was stopped.", icon=":material/hourglass_empty:")
         return
     st.markdown("A bundle holds all that screening needs: the network, its calibration, its operating point, its card.")
+    rule = choose_rule(run)
     with st.form("publish", border=False):
         name = st.text_input(
             "Name of the bundle",
@@ -88,6 +90,7 @@ def publication(run: RunView) -> None:
                 name=name.strip(),
                 engine=engine,
                 without_test=without_test,
+                rule=rule,
             )
             st.rerun()
     show_job(key)

@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from skin_core.config import ANSWER_COLUMNS, ANSWER_PREFIXES, RunConfig
 from skin_core.data.manifest import COLUMNS, Manifest
 from skin_core.models.family import ModelFamily
-from skin_core.models.registry import default_config
 from skin_core.services import datasets, runs
 
 _ELSEWHERE = ("data", "family", "risk_levels")  # Chosen above the form, or on the Data page.
@@ -26,49 +25,58 @@ _OPTIONS = {
 }
 
 
-def run_form(data: str, family: ModelFamily, manifest: Manifest, risk_levels: dict[str, str]) -> RunConfig:
-    """Draws the form with the family's defaults and returns what is filled in.
+def run_form(
+    defaults: RunConfig,
+    family: ModelFamily,
+    manifest: Manifest,
+    risk_levels: dict[str, str],
+    *,
+    key: str,
+    without: tuple[str, ...] = (),
+) -> RunConfig:
+    """Draws the form as the family or the recipe fills it in and returns what stands in it then.
 
     Args:
-        data: path of the data set.
+        defaults: what it begins with; says the data set too.
         family: the chosen family.
         manifest: its columns are offered as features.
         risk_levels: levels that differ from the mapping, chosen on the Data page.
+        key: what the widgets' keys begin with: another beginning is another form.
+        without: fields that are not asked for; they stay as ``defaults`` has them.
 
     Raises:
         ConfigError: one sentence, if the values do not go together.
     """
-    defaults = default_config(family.name, data)
     values: dict[str, Any] = {**defaults.model_dump(), "risk_levels": risk_levels}
-    shown = [name for name in RunConfig.model_fields if name not in _ELSEWHERE and _concerns(name, family)]
+    shown = [name for name in RunConfig.model_fields if name not in (*_ELSEWHERE, *without) and _concerns(name, family)]
     folded = [name for name in shown if (RunConfig.model_fields[name].json_schema_extra or {}).get("folded")]
     nested = [name for name in shown if _is_nested(RunConfig.model_fields[name])]
     plain = [name for name in shown if name not in folded and name not in nested]
     if family.tabular and "features" in folded:  # A family that reads columns is nothing without them.
         folded.remove("features")
         plain.insert(1, "features")
-    _grid(plain, RunConfig.model_fields, defaults, f"run.{family.name}", values, manifest)
+    _grid(plain, RunConfig.model_fields, defaults, key, values, manifest)
     folded = [name for name in folded if name not in _CROSS_VALIDATION]
     with st.expander("Cross-validation", icon=":material/view_module:"):
         st.caption(
             "Trains one network for each fold and judges each on the lesions that it never saw. It tells how good these "
             "settings are, with the spread over folds; it makes no network to publish. The test split stays locked."
         )
-        _grid(list(_CROSS_VALIDATION), RunConfig.model_fields, defaults, f"run.{family.name}", values, manifest)
+        _grid(list(_CROSS_VALIDATION), RunConfig.model_fields, defaults, key, values, manifest)
     for name in nested:
         field, inner = RunConfig.model_fields[name], getattr(defaults, name)
-        with st.expander(f"{_label(name)}: {_in_words(inner)}", icon=":material/auto_awesome_motion:"):
+        with st.expander(f"{label_of(name)}: {_in_words(inner)}", icon=":material/auto_awesome_motion:"):
             st.caption(f"{field.description}; 0 or none is off.")
             values[name] = {}
             _grid(
                 list(type(inner).model_fields),
                 type(inner).model_fields,
                 inner,
-                f"run.{family.name}.{name}",
+                f"{key}.{name}",
                 values[name],
             )
     with st.expander("Rarely needed", icon=":material/tune:"):
-        _grid(folded, RunConfig.model_fields, defaults, f"run.{family.name}", values, manifest)
+        _grid(folded, RunConfig.model_fields, defaults, key, values, manifest)
     return RunConfig.parse(values)
 
 
@@ -98,7 +106,7 @@ def _grid(
 
 def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     """The Streamlit input that fits a field's type and bounds."""
-    label, told = _label(name), field.description
+    label, told = label_of(name), field.description
     if get_origin(field.annotation) is Literal:
         options = list(get_args(field.annotation))
         return st.selectbox(label, options, options.index(value), format_func=_option, key=key, help=told)
@@ -129,12 +137,12 @@ def _features(chosen: tuple[str, ...], manifest: Manifest, field: FieldInfo, key
     told = [name for name in ("age", "sex", "site") if manifest.frame[name].notna().any()]
     options = [*told, *(name for name in (*manifest.frame.columns, *manifest.further) if _is_feature(name))]
     default = [name for name in chosen if name in options]
-    return tuple(st.multiselect(_label("features"), options, default, key=key, help=field.description))
+    return tuple(st.multiselect(label_of("features"), options, default, key=key, help=field.description))
 
 
 def _other_sets(data: str, field: FieldInfo, key: str) -> tuple[str, ...]:
     titles = {entry.path: entry.title for entry in datasets.known_datasets() if entry.path != data}
-    label = _label("lesion_ids_from")
+    label = label_of("lesion_ids_from")
     return tuple(st.multiselect(label, list(titles), format_func=titles.__getitem__, key=key, help=field.description))
 
 
@@ -147,7 +155,7 @@ def _start_from(family: str, field: FieldInfo, key: str) -> str:
     titles = {run.run_id: run.title for run in runs.list_runs() if run.config.family == family and run.best_epoch}
     options = ["", *titles]
     return st.selectbox(
-        _label("start_from"),
+        label_of("start_from"),
         options,
         format_func=lambda run_id: f"{titles[run_id]} ({run_id})" if run_id else "no earlier run",
         key=key,
@@ -157,7 +165,7 @@ def _start_from(family: str, field: FieldInfo, key: str) -> str:
 
 def _weights(value: str, field: FieldInfo, key: str) -> str:
     options = ["imagenet", "random", _OWN_FILE]
-    chosen = st.selectbox(_label("weights"), options, options.index(value), key=key, help=field.description)
+    chosen = st.selectbox(label_of("weights"), options, options.index(value), key=key, help=field.description)
     if chosen != _OWN_FILE:
         return chosen
     return st.text_input("Path of the .weights.h5 file", key=f"{key}.file")
@@ -186,11 +194,13 @@ def _is_nested(field: FieldInfo) -> bool:
 
 
 def _in_words(inner: BaseModel) -> str:
-    on = [_label(name).lower() for name, value in inner if value not in (0, "none", False)]
+    on = [label_of(name).lower() for name, value in inner if value not in (0, "none", False)]
     return ", ".join(on) or "off"
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
+    """A setting's name for people: ``label_smoothing`` as "Label smoothing", ``augmentation.zoom`` as "Zoom"."""
+    name = name.rpartition(".")[2]
     return _WORDS.get(name) or name.replace("_", " ").capitalize()
 
 

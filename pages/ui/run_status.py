@@ -71,6 +71,16 @@ def best_words(run: RunView) -> str:
     return f"validation {metric_words(name)} {figure(value)} at epoch {run.best_epoch}"
 
 
+def origin_words(run: RunView) -> str:
+    """Where a run comes from: "trial 3 of the search NAME", "recipe NAME"; empty for one made by hand."""
+    words = []
+    if "search" in run.tags:
+        words.append(f"trial {run.tags.get('trial', '')} of the search {plain(run.tags['search'])}")
+    if "recipe" in run.tags:
+        words.append(f"recipe {plain(run.tags['recipe'])}")
+    return ", ".join(words)
+
+
 def metric_words(name: str) -> str:
     """``val_balanced_accuracy`` as "balanced accuracy"."""
     return name.removeprefix("val_").replace("_", " ").replace("auc", "AUC")

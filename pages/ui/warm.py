@@ -5,15 +5,28 @@ from __future__ import annotations
 import gc
 import threading
 import time
+import weakref
 from functools import cache
 
-# The first page goes out undisturbed.
+# Pages go out undisturbed: the interpreter does one thing at a time, and pandas alone takes as long as a first answer.
 _PAUSE_SECONDS = 0.4
+# A page that is worked on all the time (a long screening) does not put the loading off for ever.
+_LONGEST_PAUSE_SECONDS = 10.0
+
+_at_work: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+def page_begins() -> None:
+    """Tells that this thread works on a page, and starts the loading, once a process. Returns at once."""
+    # Streamlit gives each run of a page a thread that ends with it.
+    _at_work.add(threading.current_thread())
+    _warm_up()
 
 
 @cache
-def warm_up() -> threading.Thread:
-    """Starts the loading, once a process, and returns at once."""
+def _warm_up() -> threading.Thread:
+    # What Streamlit loaded stays: the collections while more is imported need not look through it each time.
+    gc.freeze()
     # No daemon: a process that ends in the middle of an import would end with a fault.
     thread = threading.Thread(target=_load, name="warm-up")
     thread.start()
@@ -21,16 +34,25 @@ def warm_up() -> threading.Thread:
 
 
 def _load() -> None:
-    time.sleep(_PAUSE_SECONDS)
+    _wait_for_quiet()
     # Plotly looks into pandas as soon as its import has begun: so that comes first, and whole.
     import pandas  # noqa: F401
 
-    _screening()
-    _charts()
-    _tables()
+    for part in (_screening, _charts, _tables):
+        _wait_for_quiet()
+        part()
     # What is loaded stays: collections need not look through it again, each time for 60 ms and with all sessions waiting.
     gc.collect()
     gc.freeze()
+
+
+def _wait_for_quiet() -> None:
+    """Until no page has been worked on for a moment."""
+    begun = quiet = time.monotonic()
+    while time.monotonic() - quiet < _PAUSE_SECONDS and time.monotonic() - begun < _LONGEST_PAUSE_SECONDS:
+        time.sleep(0.02)
+        if any(thread.is_alive() for thread in list(_at_work)):
+            quiet = time.monotonic()
 
 
 def _screening() -> None:

@@ -10,7 +10,7 @@ import typer
 
 from skin_core.cli.terminal import JsonOption, domain_errors, print_json, progress_bar
 from skin_core.cli.training import print_evaluation
-from skin_core.errors import SkinCoreError, UnusableImageError, WorkspaceError
+from skin_core.errors import ConfigError, SkinCoreError, UnusableImageError, WorkspaceError
 
 BundleArgument = Annotated[str, typer.Argument(help="Name of a bundle in models/, or the path of a bundle's folder.")]
 
@@ -153,10 +153,61 @@ def predict(
 def evaluate_bundle(
     bundle: BundleArgument,
     data: Annotated[str, typer.Argument(help="A labelled data set in any known layout.")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="THEIRS=OURS",
+            help="A class of the set and the class of the bundle that it is; THEIRS=none if it is none of them. May be "
+            "repeated; what is not named is matched by its name.",
+        ),
+    ] = None,
+    keep_seen: Annotated[
+        bool,
+        typer.Option("--keep-seen", help="Judge on pictures that it was made with, too; the result is not blind then."),
+    ] = False,
+    keep_conflicts: Annotated[
+        bool, typer.Option("--keep-conflicts", help="Judge on identical pictures under two labels, too.")
+    ] = False,
+    other_ids: Annotated[
+        bool,
+        typer.Option(
+            "--other-ids",
+            help="The set counts its lesions or patients anew: an id that the bundle's own set has, too, says nothing.",
+        ),
+    ] = False,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", readable=False, help="Where to write the report, as one page."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a bundle on a labelled data set, without the pictures that it was trained on."""
-    from skin_core.services import publishing
+    """Judge a bundle on a labelled data set, without the pictures that it was trained on, their twins and lesions."""
+    from skin_core.services import external
+    from skin_core.services.reporting import copy_report, write_report
 
     with domain_errors(), progress_bar() as report:
-        print_evaluation(publishing.evaluate_bundle(bundle, data, progress=report), as_json)
+        found = external.evaluate_bundle(
+            bundle,
+            data,
+            progress=report,
+            mapping=_mapping(map_ or []),
+            keep_seen=keep_seen,
+            keep_conflicts=keep_conflicts,
+            other_ids=other_ids,
+        )
+        if report_file is not None:
+            write_report(found["id"], report, split="external")
+            copy_report(found["id"], report_file, split="external")
+        print_evaluation(found, as_json)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    """``their class=our class``; a folder's name may hold an equals sign, a class of ours hardly does."""
+    found = {}
+    for pair in pairs:
+        theirs, equals, ours = pair.rpartition("=")
+        if not equals or not theirs.strip() or not ours.strip():
+            raise ConfigError(f"--map expects their class=our class (or =none); got '{pair}'.")
+        found[theirs.strip()] = ours.strip()
+    return found

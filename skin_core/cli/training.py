@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from skin_core.cli.terminal import JsonOption, domain_errors, figure, print_json, progress_bar
 from skin_core.errors import RunError
 
+if TYPE_CHECKING:
+    from skin_core.config import RunConfig
+
 EngineOption = Annotated[
     Literal["float32", "float16", "dynamic", "int8"],
     typer.Option(help="Size of the engine: 32 or 16 bits, 8 bits stored (dynamic), or 8 bits stored and computed."),
 ]
 PruneOption = Annotated[float, typer.Option(help="Share of each convolution's weights to set to zero (0.5).")]
+# A run whose classes know no malignancy has no threshold, and is published without one unless a rule is asked for.
+DEFAULT_RULE = "sensitivity=0.95"
 CompactOption = Annotated[bool, typer.Option("--compact", hidden=True, help="As --engine float16.")]
+RecipeOption = Annotated[str, typer.Option(help="A recipe, as `recipes` lists it; the family follows from it.")]
 RunArgument = Annotated[str, typer.Argument(help="Run id, as `runs` lists it.")]
 
 
@@ -30,6 +36,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data: Annotated[str, typer.Argument(help="Folder or csv of the data set; not needed with --resume.")] = "",
     family: Annotated[str, typer.Option(help="Model family (efficientnet_b7, isic_cnn, light_cnn, ...).")] = "",
+    recipe: RecipeOption = "",
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting, as key=value (epochs=3, augmentation.flip=both); may be repeated."),
@@ -37,22 +44,19 @@ def train(
     resume: Annotated[str, typer.Option(help="Run to go on with, from where it was stopped or killed.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model family on a data set, in the foreground, and print the run's id."""
-    from skin_core.config import RunConfig, apply_overrides
-    from skin_core.models.registry import default_config
+    """Train a model family or a recipe on a data set, in the foreground, and print the run's id."""
     from skin_core.services import runs as service
 
     with domain_errors(), progress_bar() as report:
         if resume:
-            if data or family or set_:
+            if data or family or recipe or set_:
                 raise typer.BadParameter("--resume takes the run's own data, family and settings; give nothing else.")
             run_id = resume
         else:
-            if not data or not family:
-                raise typer.BadParameter("give the data set and --family, or --resume RUN.")
-            config = default_config(family, data)
-            config = RunConfig.parse(apply_overrides(config.model_dump(), set_ or []))
-            run_id = service.create_run(config)
+            if not data or not (family or recipe):
+                raise typer.BadParameter("give the data set and --family or --recipe, or --resume RUN.")
+            config = configured(data, family, recipe, set_ or [])
+            run_id = service.create_run(config, recipe=recipe)
             typer.echo(f"Run {run_id}", err=True)
         service.run_in_foreground(run_id, report)
         run = service.get_run(run_id)
@@ -62,6 +66,25 @@ def train(
             print_json(_summary(run))
         else:
             typer.echo(run_id)
+
+
+def configured(data: str, family: str, recipe: str, overrides: list[str]) -> RunConfig:
+    """The configuration of a family or a recipe on a data set, with what was set by hand.
+
+    Raises:
+        typer.BadParameter: for wrong usage.
+        ConfigError: for values that do not work.
+    """
+    from skin_core.config import RunConfig, apply_overrides
+    from skin_core.models.registry import default_config
+    from skin_core.recipes import recipe as recipe_of
+
+    if family and recipe:
+        raise typer.BadParameter("--recipe says which family it trains; leave --family out.")
+    if recipe and any(override.partition("=")[0].strip() == "family" for override in overrides):
+        raise typer.BadParameter("--recipe says which family it trains; --set family would make another recipe of it.")
+    config = recipe_of(recipe).config(data) if recipe else default_config(family, data)
+    return RunConfig.parse(apply_overrides(config.model_dump(), overrides))
 
 
 def runs(as_json: JsonOption = False) -> None:
@@ -113,6 +136,14 @@ def publish(
     ] = False,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="How the threshold is chosen, on validation only: youden, sensitivity=0.95, specificity=0.9, cost=20 (a "
+            "missed lesion in needless referrals), cost=20@0.04 (at a clinic's prevalence), prevalence=0.04 (as many "
+            "referred as are ill).",
+        ),
+    ] = DEFAULT_RULE,
     compact: CompactOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -123,12 +154,29 @@ def publish(
     with domain_errors(), progress_bar() as report:
         kind = "float16" if compact else engine
         bundle = publish_run(
-            run, name, progress=report, overwrite=overwrite, engine=kind, prune=prune, without_test=without_test
+            run,
+            name,
+            progress=report,
+            overwrite=overwrite,
+            engine=kind,
+            prune=prune,
+            without_test=without_test,
+            rule="" if rule == DEFAULT_RULE else rule,
         )
+        point = bundle.operating_point
         if as_json:
-            print_json({"name": bundle.name, "path": str(bundle.path), "engine": bundle.engine.model_dump()})
+            print_json(
+                {
+                    "name": bundle.name,
+                    "path": str(bundle.path),
+                    "engine": bundle.engine.model_dump(),
+                    "operating_point": point.model_dump() if point else None,
+                }
+            )
         else:
             typer.echo(f"Published as {bundle.name} in {bundle.path}.")
+            if point:
+                typer.echo(f"Threshold {point.threshold:.4f}, chosen on validation as {point.chosen}.")
             for sentence in engine_sentences(bundle.engine):
                 typer.echo(sentence)
 
@@ -140,6 +188,7 @@ def _summary(run) -> dict:
         "status": run.status,
         "family": run.config.family,
         "data": run.config.data,
+        "tags": dict(run.tags),
         "epoch": run.epoch,
         "epochs": run.epochs,
         "folds": run.config.folds,
@@ -155,10 +204,15 @@ def print_evaluation(result: dict, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    typer.echo(f"{result['n']} images")
+    blind = "" if result.get("blind", True) else ", not blind: the model was made with some of them"
+    typer.echo(f"{result['n']} images{blind}")
     if "intervals" in result:
         typer.echo(result["intervals"])
     for name, entry in result["metrics"].items():
         typer.echo(f"  {name.replace('_', ' ')}: {figure(entry)}")
+    for label, name in result.get("mapping", {}).items():
+        typer.echo(f"Class '{label}' of the set: {name or 'none of the bundle'}")
+    if "heat_maps" in result:
+        typer.echo(result["heat_maps"]["sentence"])
     for note in result.get("notes", []):
         typer.echo(f"Note: {note}")

@@ -1,20 +1,28 @@
-"""Batches for training, validation and prediction, as ``tf.data`` pipelines.
+"""Batches for training, validation and prediction: NumPy arrays, made ahead by a few threads, for any backend.
 
-Order and augmentation are functions of (seed, epoch, place in the epoch) alone: the pipeline may be started at any batch
-and gives exactly what the unbroken epoch would have given from there.
+Order and augmentation are functions of (seed, epoch, place in the epoch) alone: an epoch may be started at any batch and
+gives exactly what the unbroken one would have given from there.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from skin_core.config import Augmentation
-from skin_core.data.augment import Augmenter, Mixer, epoch_draws, mixing, parameters, view_draws
+from skin_core.data.augment import epoch_draws, parameters, view_draws
+from skin_core.data.mixing import mixed, mixing
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+# Batches that are made while one is trained on. More would only take memory.
+_AHEAD = 3
+
+Inputs = dict[str, np.ndarray]
+Batch = TypeVar("Batch")
 
 _ORDER_STREAM, _WHICH_VIEW_STREAM = 31, 32
 
@@ -50,7 +58,7 @@ def training_batches(
     copies: np.ndarray | None = None,
     tabular: np.ndarray | None = None,
     sample_weights: np.ndarray | None = None,
-) -> tf.data.Dataset:
+) -> Iterator[tuple[Inputs, np.ndarray, np.ndarray]]:
     """One epoch of shuffled, augmented batches.
 
     Args:
@@ -68,9 +76,8 @@ def training_batches(
         sample_weights: float32 (N,), or None for 1.
 
     Returns:
-        Elements (inputs, target, weight): inputs is {"image": (B, S, S, 3), 0–255} and "tabular" float32 (B, F) where
-        given; weight is float32 (B,). Images are float32, and uint8 where nothing is changed: the step casts them, and
-        four times fewer bytes are moved until then.
+        Tuples (inputs, target, weight): inputs is {"image": uint8 (B, S, S, 3)} and "tabular" float32 (B, F) where
+        given; weight is float32 (B,). Images that MixUp or CutMix blended are float32, 0–255.
 
     Raises:
         ValueError: for MixUp or CutMix with class numbers as targets.
@@ -82,32 +89,19 @@ def training_batches(
     rows = rows[order]
     copies = None if copies is None else np.asarray(copies)[order]
     changes = parameters(augmentation, epoch_draws(len(rows), seed=seed, epoch=epoch), size, copies=copies)
-    mixed = mixing(augmentation, len(rows), batch_size=batch_size, size=size, seed=seed, epoch=epoch)
-    if mixed is not None and np.ndim(targets) != 2:
+    blend = mixing(augmentation, len(rows), batch_size=batch_size, size=size, seed=seed, epoch=epoch)
+    if blend is not None and np.ndim(targets) != 2:
         raise ValueError(f"MixUp and CutMix need targets of shape (N, C) or (N, 1); got {np.shape(targets)}")
-    weights = np.ones(len(targets), np.float32) if sample_weights is None else sample_weights
+    weights = np.ones(len(targets), np.float32) if sample_weights is None else np.float32(sample_weights)
 
-    columns: dict[str, Any] = {"rows": rows, "target": targets[rows], "weight": np.float32(weights[rows])}
-    if tabular is not None:
-        columns["tabular"] = np.float32(tabular[rows])
-    columns["changes"] = changes
-    if mixed is not None:
-        columns["mixing"] = vars(mixed)
-    augmenter = Augmenter(tuple(changes)) if changes else None
-    mixer = Mixer(augmentation) if mixed is not None else None
+    def make(part: slice) -> tuple[Inputs, np.ndarray, np.ndarray]:
+        chosen = rows[part]
+        inputs = _inputs(pixels, chosen, tabular, {name: values[part] for name, values in changes.items()})
+        if blend is not None:
+            return mixed(inputs, targets[chosen], weights[chosen], blend.part(part))
+        return inputs, targets[chosen], weights[chosen]
 
-    def finish(item: dict[str, Any]) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
-        image = _image(pixels, item["rows"])
-        if augmenter is not None or mixer is not None:
-            image = _as_float(image)
-        if augmenter is not None:
-            image = augmenter(image, item["changes"])
-        inputs = {"image": image, **({"tabular": item["tabular"]} if tabular is not None else {})}
-        if mixer is not None:
-            return mixer(inputs, item["target"], item["weight"], item["mixing"])
-        return inputs, item["target"], item["weight"]
-
-    return _pipeline(columns, batch_size, start_batch, finish)
+    return _in_order(make, len(rows), batch_size, start_batch)
 
 
 def plain_batches(
@@ -118,7 +112,7 @@ def plain_batches(
     targets: np.ndarray | None = None,
     tabular: np.ndarray | None = None,
     start_batch: int = 0,
-) -> tf.data.Dataset:
+) -> Iterator[tuple[Any, ...]]:
     """Batches in the given order, unchanged: for validation, test and prediction.
 
     Args:
@@ -130,22 +124,15 @@ def plain_batches(
         start_batch: batches to leave out at the start.
 
     Returns:
-        Elements (inputs,) or (inputs, target); inputs as in `training_batches`, images uint8.
+        Tuples (inputs,) or (inputs, target); inputs as in `training_batches`.
     """
     rows = np.asarray(rows, dtype=np.int64)
-    columns: dict[str, Any] = {"rows": rows}
-    if targets is not None:
-        columns["target"] = targets[rows]
-    if tabular is not None:
-        columns["tabular"] = np.float32(tabular[rows])
 
-    def finish(item: dict[str, Any]) -> tuple:
-        inputs = {"image": _image(pixels, item["rows"])}
-        if tabular is not None:
-            inputs["tabular"] = item["tabular"]
-        return (inputs,) if targets is None else (inputs, item["target"])
+    def make(part: slice) -> tuple[Any, ...]:
+        inputs = _inputs(pixels, rows[part], tabular, {})
+        return (inputs,) if targets is None else (inputs, targets[rows[part]])
 
-    return _pipeline(columns, batch_size, start_batch, finish)
+    return _in_order(make, len(rows), batch_size, start_batch)
 
 
 def view_batches(
@@ -157,29 +144,26 @@ def view_batches(
     view: int,
     augmentation: Augmentation | None = None,
     start_batch: int = 0,
-) -> tf.data.Dataset:
+) -> Iterator[tuple[Inputs]]:
     """Images in the given order, as the view that a frozen backbone's features are cached of.
 
     View 0 is the image itself; view v > 0 of row i is a function of (seed, v, i). MixUp and CutMix, which need two
     images, are not part of a view.
 
     Returns:
-        Elements (inputs,): {"image": float32 (B, S, S, 3), 0–255}.
+        Tuples (inputs,): {"image": uint8 (B, S, S, 3)}.
     """
     augmentation = augmentation or Augmentation()
     rows = np.asarray(rows, dtype=np.int64)
-    columns: dict[str, Any] = {"rows": rows, "changes": {}}
-    augmenter = None
+    changes: dict[str, np.ndarray] = {}
     if view > 0 and augmentation.active:
         draws = view_draws(pixels.shape[0], seed=seed, view=view)[rows]
-        columns["changes"] = parameters(augmentation, draws, pixels.shape[1])
-        augmenter = Augmenter(tuple(columns["changes"]))
+        changes = parameters(augmentation, draws, pixels.shape[1])
 
-    def finish(item: dict[str, Any]) -> tuple[dict[str, tf.Tensor]]:
-        image = _as_float(_image(pixels, item["rows"]))
-        return ({"image": image if augmenter is None else augmenter(image, item["changes"])},)
+    def make(part: slice) -> tuple[Inputs]:
+        return (_inputs(pixels, rows[part], None, {name: values[part] for name, values in changes.items()}),)
 
-    return _pipeline(columns, batch_size, start_batch, finish)
+    return _in_order(make, len(rows), batch_size, start_batch)
 
 
 def feature_batches(
@@ -194,7 +178,7 @@ def feature_batches(
     tabular: np.ndarray | None = None,
     sample_weights: np.ndarray | None = None,
     copies: np.ndarray | None = None,
-) -> tf.data.Dataset:
+) -> Iterator[tuple[Inputs, np.ndarray, np.ndarray]]:
     """One epoch of shuffled batches of cached features, each image in a view drawn from (seed, epoch, place).
 
     Args:
@@ -203,7 +187,7 @@ def feature_batches(
         copies: bool (M,), rows that are added copies: they are never shown in view 0, the unchanged one.
 
     Returns:
-        Elements (inputs, target, weight): inputs is {"features": float32 (B, ...)} and "tabular" where given.
+        Tuples (inputs, target, weight): inputs is {"features": float32 (B, ...)} and "tabular" where given.
     """
     rows = np.asarray(rows, dtype=np.int64)
     order = epoch_order(len(rows), seed=seed, epoch=epoch)
@@ -212,65 +196,38 @@ def feature_batches(
     rows = rows[order]
     if copies is not None and n_views > 1:
         views = np.where(np.asarray(copies)[order] & (views == 0), 1 + np.arange(len(rows)) % (n_views - 1), views)
-    weights = np.ones(len(targets), np.float32) if sample_weights is None else sample_weights
-    columns: dict[str, Any] = {
-        "rows": rows,
-        "views": views,
-        "target": targets[rows],
-        "weight": np.float32(weights[rows]),
-    }
-    if tabular is not None:
-        columns["tabular"] = np.float32(tabular[rows])
-    shape = features.shape[2:]
+    weights = np.ones(len(targets), np.float32) if sample_weights is None else np.float32(sample_weights)
 
-    def finish(item: dict[str, Any]) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
-        import tensorflow as tf
-
-        taken = tf.numpy_function(
-            lambda view, row: np.asarray(features[view, row], np.float32),
-            [item["views"], item["rows"]],
-            tf.float32,
-            stateful=False,
-        )
-        inputs = {"features": tf.ensure_shape(taken, (None, *shape))}
+    def make(part: slice) -> tuple[Inputs, np.ndarray, np.ndarray]:
+        chosen = rows[part]
+        inputs = {"features": np.asarray(features[views[part], chosen], np.float32)}
         if tabular is not None:
-            inputs["tabular"] = item["tabular"]
-        return inputs, item["target"], item["weight"]
+            inputs["tabular"] = np.float32(tabular[chosen])
+        return inputs, targets[chosen], weights[chosen]
 
-    return _pipeline(columns, batch_size, start_batch, finish)
-
-
-def _image(pixels: Pixels, rows: tf.Tensor) -> tf.Tensor:
-    import tensorflow as tf
-
-    # Pixels stay outside the graph: a constant would copy the whole cache into memory.
-    taken = tf.numpy_function(lambda chosen: np.ascontiguousarray(pixels[chosen]), [rows], tf.uint8, stateful=False)
-    return tf.ensure_shape(taken, (None, *pixels.shape[1:]))
+    return _in_order(make, len(rows), batch_size, start_batch)
 
 
-def _as_float(image: tf.Tensor) -> tf.Tensor:
-    import tensorflow as tf
+def _inputs(pixels: Pixels, rows: np.ndarray, tabular: np.ndarray | None, changes: dict[str, np.ndarray]) -> Inputs:
+    image = np.ascontiguousarray(pixels[rows])
+    if changes:
+        from skin_core.data.changes import changed
 
-    return tf.cast(image, tf.float32)
+        image = changed(image, changes)
+    return {"image": image} if tabular is None else {"image": image, "tabular": np.float32(tabular[rows])}
 
 
-def _pipeline(columns: dict[str, Any], batch_size: int, start_batch: int, finish) -> tf.data.Dataset:
-    import tensorflow as tf
-
-    n = len(columns["rows"])
-    held = tf.nest.map_structure(tf.constant, columns)
-
-    def batch(number: tf.Tensor) -> Any:
-        # Cut out of the whole columns: to deal out rows one by one and gather them again took longer than the pixels.
-        begin = number * batch_size
-        end = tf.minimum(begin + batch_size, n)
-        return finish(tf.nest.map_structure(lambda column: column[begin:end], held))
-
-    options = tf.data.Options()
-    options.deterministic = True
-    numbers = tf.data.Dataset.range(start_batch, n_batches(n, batch_size))
-    return (
-        numbers.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .with_options(options)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+def _in_order(make: Callable[[slice], Batch], n: int, batch_size: int, start_batch: int) -> Iterator[Batch]:
+    """Batches one after the other, the next ones made by threads meanwhile."""
+    parts = (slice(start, min(start + batch_size, n)) for start in range(start_batch * batch_size, n, batch_size))
+    threads = ThreadPoolExecutor(min(_AHEAD, len(os.sched_getaffinity(0))), thread_name_prefix="batches")
+    waiting: deque[Future[Batch]] = deque()
+    try:
+        for part in parts:
+            waiting.append(threads.submit(make, part))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)

@@ -96,7 +96,10 @@ def with_intervals(
 
 
 def draws(groups: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
-    """Weights of the images in each resample, float64 (some, N) at a time; the same seed gives the same draws."""
+    """Weights of the images in each resample, float64 (some, N) at a time; the same seed gives the same draws.
+
+    An image's weights in all resamples lie beside each other in memory, as what sums over images wants them.
+    """
     _, index = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     if not len(index):
         return
@@ -109,7 +112,7 @@ def draws(groups: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> I
         chosen = generator.integers(n_groups, size=(some, n_groups))
         chosen += n_groups * np.arange(some)[:, np.newaxis]
         counts = np.bincount(chosen.ravel(), minlength=some * n_groups).reshape(some, n_groups)
-        yield counts[:, index].astype(np.float64)
+        yield np.ascontiguousarray(counts.T, dtype=np.float64)[index].T
 
 
 def interval(values: np.ndarray, value: float) -> tuple[float, float]:

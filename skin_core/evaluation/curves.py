@@ -80,7 +80,7 @@ def roc_curve(
         ranked = Ranked.of(weights, positive, score)
         return _interpolated(grid, 1 - ranked.specificities, ranked.sensitivities)
 
-    return _banded(grid, at, groups, resamples, seed)
+    return banded(grid, at, groups, resamples, seed)
 
 
 def precision_recall_curve(
@@ -108,7 +108,7 @@ def precision_recall_curve(
             found[row] = best[np.minimum(reached, len(best) - 1), row]
         return found
 
-    return _banded(grid, at, groups, resamples, seed)
+    return banded(grid, at, groups, resamples, seed)
 
 
 def decision_curve(
@@ -140,7 +140,7 @@ def decision_curve(
         return weights @ gain / np.maximum(weights.sum(axis=1, keepdims=True), 1)
 
     share = positive.mean() if len(positive) else np.nan
-    model = _banded(grid, at, groups, resamples, seed)
+    model = banded(grid, at, groups, resamples, seed)
     return Decision(model, share - (1 - share) * odds, np.zeros(len(grid)))
 
 
@@ -170,7 +170,7 @@ def reliability_diagram(
         )
 
     predicted = np.bincount(place, risk, len(n)) / np.maximum(n, 1)
-    curve = _banded(predicted, at, groups, resamples, seed)
+    curve = banded(predicted, at, groups, resamples, seed)
     low, high = _exact_where_flat(curve, place, groups)
     return Reliability(predicted, curve.y, low, high, n, n_positive)
 
@@ -190,10 +190,15 @@ def score_histogram(
     return edges, np.histogram(score[positive], edges)[0], np.histogram(score[~positive], edges)[0]
 
 
-def _banded(
+def banded(
     grid: np.ndarray, at: Callable[[np.ndarray], np.ndarray], groups: np.ndarray, resamples: int, seed: int
 ) -> Curve:
-    """``at`` gives (B, P) of weights (B, N)."""
+    """Any curve with its band.
+
+    Args:
+        grid: float (P,). at: gives the curve (B, P) for weights (B, N). groups: (N,), lesion or patient.
+        resamples, seed: of the draws.
+    """
     unknown = np.full(len(grid), np.nan)
     if not len(groups):
         return Curve(grid, unknown, unknown, unknown)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from skin_core.evaluation import metrics
+from skin_core.evaluation.class_rule import rule_of, weighed
 from skin_core.evaluation.patients import top_sensitivity
 from skin_core.evaluation.ranking import Ranked
 from skin_core.evaluation.recalibration import calibration_in_the_large, calibration_slope
 from skin_core.evaluation.reliability import expected_calibration_error
+from skin_core.evaluation.sums import of_images
 
 SPECIFICITIES = (90, 95)
 SENSITIVITIES = (90, 95)
@@ -29,9 +31,9 @@ def of_melanoma(weights: np.ndarray, positive: np.ndarray, score: np.ndarray, re
         weights: (B, N). positive: bool (N,). score: float (N,), P(melanoma).
         referred: bool (N,), the decision on the risk; None without one.
     """
-    found = _ranked("melanoma", Ranked.of(weights, positive, score))
+    found = _ranked("melanoma", Ranked.of(weights, positive, score, corners=True))
     if referred is not None:
-        found["melanoma_sensitivity"] = metrics.mean_of(weights[:, positive], referred[positive].astype(float))
+        found["melanoma_sensitivity"] = metrics.mean_of(of_images(weights, positive), referred[positive].astype(float))
     return found
 
 
@@ -51,8 +53,10 @@ def of_risk(
     """
     positive = levels != _BENIGN
     clear = levels != _PREMALIGNANT
-    found = _ranked("malignancy", Ranked.of(weights, positive, risk))
-    found["malignancy_auc_without_premalignant"] = Ranked.of(weights[:, clear], positive[clear], risk[clear]).auc()
+    found = _ranked("malignancy", Ranked.of(weights, positive, risk, corners=True))
+    found["malignancy_auc_without_premalignant"] = Ranked.of(
+        of_images(weights, clear), positive[clear], risk[clear]
+    ).auc()
     found |= _of_decision(weights, positive, referred)
     if patients is not None:
         found["malignancy_top_15_sensitivity"] = top_sensitivity(weights, positive, risk, patients)
@@ -81,34 +85,30 @@ def of_classes(
 ) -> Found:
     """All classes together, then each, then accuracy with the share of the largest class beside it.
 
-    The likeliest class is the best guess for accuracy. The best one for balanced accuracy is the class whose probability
-    exceeds its own share most (Bayes' rule where every class costs alike, as in Menon et al. 2021, arXiv:2007.07314):
-    ``balanced_accuracy_equal_priors`` judges that guess.
+    Every figure that is counted from named classes, but for accuracy and ``balanced_accuracy_likeliest``, is of the class
+    that `class_rule` names; without priors that is the likeliest one, too.
 
     Args:
         weights: (B, N). labels: int (N,), 0 to C - 1. probabilities: float (N, C). classes: C names.
-        priors: float (C,), above 0; None leaves that figure out.
+        priors: float (C,), above 0, under which the probabilities hold; None where not known.
     """
     n_classes = len(classes)
     guesses = probabilities.argmax(axis=1)
-    table = metrics.confusion(weights, labels, guesses, n_classes)
+    named = weighed(probabilities, priors, rule_of(priors)).argmax(axis=1)
+    table, likeliest = (metrics.confusion(weights, labels, given, n_classes) for given in (named, guesses))
     if np.isnan(probabilities).any():
-        table = np.full_like(table, np.nan)
+        table, likeliest = np.full_like(table, np.nan), np.full_like(likeliest, np.nan)
     support = np.bincount(labels, minlength=n_classes)
     present = support > 0
     recalls, scores = metrics.recalls(table), metrics.f1_scores(table)
     precisions, specificities = metrics.precisions(table), metrics.specificities(table)
-    ranked = [Ranked.of(weights, labels == index, probabilities[:, index]) for index in range(n_classes)]
+    ranked = [Ranked.of(weights, labels == index, probabilities[:, index], corners=True) for index in range(n_classes)]
     areas = np.stack([one.auc() for one in ranked], axis=1)
     truth = np.eye(n_classes)[labels]
     own = np.clip((probabilities * truth).sum(axis=1), 1e-12, 1)
-    found = {"balanced_accuracy": metrics.mean_over(recalls, present)}
-    if priors is not None:
-        alike = metrics.confusion(weights, labels, (probabilities / priors).argmax(axis=1), n_classes)
-        if np.isnan(probabilities).any():
-            alike = np.full_like(alike, np.nan)
-        found["balanced_accuracy_equal_priors"] = metrics.mean_over(metrics.recalls(alike), present)
-    found |= {
+    found = {
+        "balanced_accuracy": metrics.mean_over(recalls, present),
+        "balanced_accuracy_likeliest": metrics.mean_over(metrics.recalls(likeliest), present),
         "macro_auc": metrics.mean_over(areas, present),
         "macro_f1": metrics.mean_over(scores, present),
         "weighted_f1": metrics.mean_by_support(scores, table),
@@ -123,7 +123,7 @@ def of_classes(
         found[f"specificity_{name}"] = specificities[:, index]
         found[f"precision_{name}"] = precisions[:, index]
         found[f"f1_{name}"] = scores[:, index]
-    found["accuracy"] = metrics.accuracy(table)
+    found["accuracy"] = metrics.accuracy(likeliest)
     found["accuracy_floor"] = metrics.mean_of(weights, (labels == support.argmax()).astype(float))
     return found
 
@@ -146,10 +146,10 @@ def _of_decision(weights: np.ndarray, positive: np.ndarray, referred: np.ndarray
         return {f"malignancy_{name}": np.full(len(weights), np.nan) for name in OF_DECISION}
     right = (referred == positive).astype(float)
     values = (
-        metrics.mean_of(weights[:, positive], right[positive]),
-        metrics.mean_of(weights[:, ~positive], right[~positive]),
-        metrics.mean_of(weights[:, referred], right[referred]),
-        metrics.mean_of(weights[:, ~referred], right[~referred]),
+        metrics.mean_of(of_images(weights, positive), right[positive]),
+        metrics.mean_of(of_images(weights, ~positive), right[~positive]),
+        metrics.mean_of(of_images(weights, referred), right[referred]),
+        metrics.mean_of(of_images(weights, ~referred), right[~referred]),
         metrics.number_needed_to_refer(weights, positive, referred),
         metrics.mean_of(weights, referred.astype(float)),
     )

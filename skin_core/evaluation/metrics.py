@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from skin_core.evaluation.sums import sums
+
 
 def confusion(weights: np.ndarray, labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
     """Counts (B, C, C): rows are true classes, columns predicted ones. ``labels`` and ``predicted``: int (N,)."""
-    cells = np.zeros((len(labels), n_classes * n_classes))
-    cells[np.arange(len(labels)), labels * n_classes + predicted] = 1
-    return (weights @ cells).reshape(len(weights), n_classes, n_classes)
+    counts = sums(weights, labels * n_classes + predicted, n_classes * n_classes)
+    return counts.T.reshape(len(weights), n_classes, n_classes)
 
 
 def accuracy(table: np.ndarray) -> np.ndarray:

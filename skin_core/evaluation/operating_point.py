@@ -6,6 +6,7 @@ on the images it was fitted on.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from skin_core.errors import ConfigError
 
+KINDS = ("youden", "sensitivity", "specificity", "cost", "prevalence")
 MIN_SENSITIVITY = 0.95
 # Shares such as 19 / 20 and 0.95 must compare as equal, and sums of the same shares, too.
 _HAIR = 1e-9
@@ -25,24 +27,27 @@ class Rule:
     "sensitivity" and "specificity" take the threshold that keeps at least ``target`` of the one and gives most of the
     other. "youden" maximises sensitivity + specificity - 1 (Youden 1950, Cancer 3:32). "cost" minimises
     ``prevalence · cost_ratio · (1 - sensitivity) + (1 - prevalence) · (1 - specificity)`` (Metz 1978,
-    doi:10.1016/S0001-2998(78)80014-2). Of equal thresholds the more sensitive one is taken.
+    doi:10.1016/S0001-2998(78)80014-2). "prevalence" refers as many as are positive: it brings
+    ``prevalence · sensitivity + (1 - prevalence) · (1 - specificity)`` as near to ``prevalence`` as it can (Freeman and
+    Moisen 2008, doi:10.1016/j.ecolmodel.2008.05.015, "predicted prevalence = observed"). Of equal thresholds the more
+    sensitive one is taken.
 
     Attributes:
         kind: as above.
         target: least share of the first two, 0 to 1.
         cost_ratio: what a missed positive costs, in needless referrals.
-        prevalence: of the clinic, for "cost"; None takes that of the images.
+        prevalence: of the clinic, for "cost" and "prevalence"; None takes that of the images.
     """
 
-    kind: Literal["sensitivity", "specificity", "youden", "cost"] = "sensitivity"
+    kind: Literal["sensitivity", "specificity", "youden", "cost", "prevalence"] = "sensitivity"
     target: float = MIN_SENSITIVITY
     cost_ratio: float = 1.0
     prevalence: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("sensitivity", "specificity", "youden", "cost"):
+        if self.kind not in KINDS:
             raise ConfigError(
-                f"A threshold is chosen by sensitivity, specificity, youden or cost; got '{self.kind}': choose one."
+                f"A threshold is chosen by {', '.join(KINDS[:-1])} or {KINDS[-1]}; got '{self.kind}': choose one."
             )
         if not 0 < self.target <= 1:
             raise ConfigError(f"The least {self.kind} must be above 0 and at most 1; got {self.target:g}.")
@@ -50,6 +55,30 @@ class Rule:
             raise ConfigError(f"The cost of a missed lesion must be a number above 0; got {self.cost_ratio:g}.")
         if self.prevalence is not None and not 0 < self.prevalence < 1:
             raise ConfigError(f"A prevalence must be above 0 and below 1; got {self.prevalence:g}.")
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """A rule as it is typed: ``youden``, ``sensitivity=0.95``, ``specificity=0.9``, ``cost=20`` (at validation's
+        prevalence), ``cost=20@0.04`` (at a clinic's), ``prevalence=0.04``.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        found = re.fullmatch(r"([a-z]+)(?:=([^@]+))?(?:@(.+))?", text.strip())
+        kind, number, at = found.groups() if found else (None, None, None)
+        takes_number = kind != "youden"
+        if kind not in KINDS or takes_number == (number is None) or (at is not None and kind != "cost"):
+            raise _unreadable(text)
+        try:
+            value = float(number) if takes_number else 1.0
+            prevalence = None if at is None else float(at)
+        except ValueError:
+            raise _unreadable(text) from None
+        if kind == "cost":
+            return cls("cost", cost_ratio=value, prevalence=prevalence)
+        if kind == "prevalence":
+            return cls("prevalence", prevalence=value)
+        return cls(kind, value)
 
     def words(self) -> str:
         """How a threshold was chosen, after "chosen on validation as"."""
@@ -59,8 +88,17 @@ class Rule:
             return f"the lowest with a specificity of at least {self.target:g}"
         if self.kind == "youden":
             return "the one with the highest sum of sensitivity and specificity"
+        if self.kind == "prevalence":
+            share = "of validation" if self.prevalence is None else f"of {self.prevalence:g}"
+            return f"the one that refers as many as are malignant or premalignant at a prevalence {share}"
         where = "validation's prevalence" if self.prevalence is None else f"a prevalence of {self.prevalence:g}"
         return f"the cheapest at {where} if a missed lesion costs as much as {self.cost_ratio:g} needless referrals"
+
+
+def _unreadable(text: str) -> ConfigError:
+    return ConfigError(
+        f"A rule reads youden, sensitivity=0.95, specificity=0.9, cost=20, cost=20@0.04 (at a prevalence) or prevalence=0.04; got '{text}'."
+    )
 
 
 PROPOSED = (
@@ -141,8 +179,10 @@ def _chosen(rule: Rule, sensitivity: np.ndarray, specificity: np.ndarray, preval
     if rule.kind == "specificity":
         return int(np.flatnonzero(specificity >= rule.target - _HAIR)[-1])
     gain = sensitivity + specificity
+    prevalence = prevalence if rule.prevalence is None else rule.prevalence
+    if rule.kind == "prevalence":
+        gain = -np.abs(prevalence * sensitivity + (1 - prevalence) * (1 - specificity) - prevalence)
     if rule.kind == "cost":
-        prevalence = prevalence if rule.prevalence is None else rule.prevalence
         gain = prevalence * rule.cost_ratio * sensitivity + (1 - prevalence) * specificity
     return int(np.flatnonzero(gain >= gain.max() - _HAIR)[-1])
 

@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from skin_core.evaluation.sums import sums
+
 # Shares such as 18 / 20 and 0.9 must compare as equal.
 _HAIR = 1e-9
 
@@ -30,28 +32,28 @@ class Ranked:
     alarms: np.ndarray
 
     @classmethod
-    def of(cls, weights: np.ndarray, positive: np.ndarray, score: np.ndarray) -> Ranked:
+    def of(cls, weights: np.ndarray, positive: np.ndarray, score: np.ndarray, *, corners: bool = False) -> Ranked:
         """Sorts and counts.
 
         A score that is NaN ranks nowhere: then every figure of the set is NaN, rather than one of those that are left.
 
         Args:
             weights: (B, N). positive: bool (N,). score: float (N,), higher is more suspect.
+            corners: leaves thresholds out that add negatives only and lie between two such: of a rare class few are
+                left, and no figure changes, since each hangs on the corners of the curve. The curve itself, with its
+                straight lines from one threshold to the next, needs them all.
         """
         if np.isnan(score).any() or not len(score):
             undefined = np.full((2, len(weights)), np.nan)
             return cls(undefined, undefined)
         order = np.argsort(-score, kind="stable")
-        ranked, is_positive = score[order], positive[order]
-        ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True]) + 1
-        counts = np.zeros((2, len(ranked) + 1, len(weights)))
-        ordered = np.ascontiguousarray(weights.T)[order]
-        np.cumsum(ordered, axis=0, out=counts[1, 1:])
-        ordered[~is_positive] = 0
-        np.cumsum(ordered, axis=0, out=counts[0, 1:])
-        if len(ends) < len(ranked):
-            counts = counts[:, np.r_[0, ends]]
-        return cls(counts[0], counts[1] - counts[0])
+        step = _steps(score[order], positive[order], corners=corners)
+        place = np.empty_like(step)
+        place[order] = step
+        counts = np.zeros((2, step[-1] + 2, len(weights)))
+        for row, wanted in zip(counts, (positive, ~positive), strict=True):
+            np.cumsum(sums(weights, np.where(wanted, place, -1), step[-1] + 1), axis=0, out=row[1:])
+        return cls(counts[0], counts[1])
 
     @cached_property
     def sensitivities(self) -> np.ndarray:
@@ -113,13 +115,24 @@ class Ranked:
         return _best(self.specificities, self.sensitivities, sensitivity)
 
 
+def _steps(ranked: np.ndarray, positive: np.ndarray, *, corners: bool) -> np.ndarray:
+    """The step of the curve that each image belongs to, int (N,) from 0, of sorted scores."""
+    tied = np.cumsum(np.r_[0, ranked[1:] != ranked[:-1]])
+    if not corners:
+        return tied
+    gains = np.bincount(tied, positive) > 0
+    # A new step where a score has positives, or the one before had.
+    starts = gains | np.r_[True, gains[:-1]]
+    return (np.cumsum(starts) - 1)[tied]
+
+
 def auc(weights: np.ndarray, positive: np.ndarray, score: np.ndarray) -> np.ndarray:
     """`Ranked.auc` of one score, (B,).
 
     Args:
         weights: (B, N). positive: bool (N,). score: float (N,).
     """
-    return Ranked.of(weights, positive, score).auc()
+    return Ranked.of(weights, positive, score, corners=True).auc()
 
 
 def _best(values: np.ndarray, kept: np.ndarray, least: float) -> np.ndarray:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from skin_core.evaluation.sums import sums
+
 BINS = 15
 _IMAGES_A_BIN = 20
 SIMULATIONS = 500
@@ -53,13 +55,17 @@ def expected_calibration_error(
     if not len(confidence) or np.isnan(confidence).any():
         return np.full(len(weights), np.nan)
     bins = equal_mass_bins(confidence)
-    inside = np.eye(bins.max() + 1)[bins]
-    mass = weights @ inside
+    n = bins.max() + 1
+    mass = sums(weights, bins, n).T
+    gaps, right = (
+        sums(weights, bins, n, values).T if np.ndim(correct) == 1 else sums(weights * values, bins, n).T
+        for values in (confidence - correct, correct)
+    )
     # Mean confidence less share correct; the share itself is needed for its error only.
-    gap = np.abs(_mean((weights * (confidence - correct)) @ inside, mass))
+    gap = np.abs(_mean(gaps, mass))
     if debiased:
-        share = _mean((weights * correct) @ inside, mass)
-        spread = np.sqrt(share * (1 - share) * _mean((weights**2) @ inside, mass**2))
+        share = _mean(right, mass)
+        spread = np.sqrt(share * (1 - share) * _mean(sums(weights**2, bins, n).T, mass**2))
         gap = gap - (_folded_mean(gap, spread) - gap)
     total = mass.sum(axis=1)
     error = np.divide((gap * mass).sum(axis=1), total, out=np.full(len(weights), np.nan), where=total > 0)

@@ -8,8 +8,10 @@ import numpy as np
 
 from skin_core.evaluation import figures
 from skin_core.evaluation.bootstrap import resamples_for, with_intervals
+from skin_core.evaluation.class_rule import ClassRule, rule_of, weighed
 from skin_core.evaluation.metrics import confusion
 from skin_core.evaluation.reliability import error_if_calibrated
+from skin_core.evaluation.sums import of_images
 
 LEVELS = ("benign", "premalignant", "malignant")
 UNKNOWN = -1
@@ -76,7 +78,7 @@ class Scored:
             found["melanoma_auc"] = np.full(len(weights), np.nan)
         else:
             found |= figures.of_melanoma(
-                weights[:, by_melanoma],
+                of_images(weights, by_melanoma),
                 self.melanoma[by_melanoma] == 1,
                 self.probabilities[by_melanoma, self.melanoma_column],
                 None if self.referred is None else self.referred[by_melanoma],
@@ -85,25 +87,25 @@ class Scored:
             found |= figures.undefined_risk(len(weights))
         else:
             found |= figures.of_risk(
-                weights[:, by_level],
+                of_images(weights, by_level),
                 self.levels[by_level],
                 self.risk[by_level],
                 None if self.referred is None else self.referred[by_level],
                 self.groups[by_level] if self.group_word == "patients" else None,
             )
         return found | figures.of_classes(
-            weights[:, by_label], self.labels[by_label], self.probabilities[by_label], self.classes, self.priors
+            of_images(weights, by_label), self.labels[by_label], self.probabilities[by_label], self.classes, self.priors
         )
 
     def shares(self) -> dict[str, np.ndarray]:
         """For each figure that is a share of images: which images, bool (N,)."""
         known, labelled = self.levels != UNKNOWN, self.labels != UNKNOWN
-        guesses = self.probabilities.argmax(axis=1)
+        named = self.weighed().argmax(axis=1)
         found = {"accuracy": labelled, "accuracy_floor": labelled}
         for index, name in enumerate(self.classes):
             found[f"sensitivity_{name}"] = labelled & (self.labels == index)
             found[f"specificity_{name}"] = labelled & (self.labels != index)
-            found[f"precision_{name}"] = labelled & (guesses == index)
+            found[f"precision_{name}"] = labelled & (named == index)
         if self.melanoma_column is not None:
             found |= _of_points("melanoma", self.melanoma == 1, self.melanoma == 0)
         if self.risk is None:
@@ -126,12 +128,29 @@ class Scored:
             return None
         return self.risk >= self.threshold
 
-    def confusion(self) -> np.ndarray:
-        """Counts (C, C) of the images whose label is one of the classes; rows are true classes."""
+    @property
+    def class_rule(self) -> ClassRule:
+        """The rule by which the figures name classes; see `class_rule`."""
+        return rule_of(self.priors)
+
+    def weighed(self, rule: ClassRule | None = None) -> np.ndarray:
+        """Probabilities (N, C) as a rule compares them; the largest of a row is the class that it names.
+
+        Args:
+            rule: that of the figures by default.
+        """
+        return weighed(self.probabilities, self.priors, rule or self.class_rule)
+
+    def confusion(self, rule: ClassRule | None = None) -> np.ndarray:
+        """Counts (C, C) of the images whose label is one of the classes; rows are true classes, columns those named.
+
+        Args:
+            rule: that of the figures by default.
+        """
         known = self.labels != UNKNOWN
-        guesses = self.probabilities[known].argmax(axis=1)
+        named = self.weighed(rule)[known].argmax(axis=1)
         ones = np.ones((1, int(known.sum())))
-        return confusion(ones, self.labels[known], guesses, len(self.classes))[0].astype(int)
+        return confusion(ones, self.labels[known], named, len(self.classes))[0].astype(int)
 
     def _expected(self, known: np.ndarray, confidence: np.ndarray, seed: int) -> dict[str, float]:
         return error_if_calibrated(confidence[known], self.groups[known], seed=seed)

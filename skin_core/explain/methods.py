@@ -1,4 +1,4 @@
-"""Grad-CAM++, Score-CAM and SmoothGrad on the Keras model, where the engine cannot give them.
+"""Grad-CAM++, Score-CAM, SmoothGrad and Shapley values of regions on the Keras model, where the engine cannot give them.
 
 The definitions are those of tf-keras-vis (whose maps the tests and the bench compare), with each step that repeats in
 one compiled function. Imports TensorFlow; only the worker imports this module.
@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from skin_core.explain.regions import explain_regions
 from skin_core.explain.scorecam import scorecam
 from skin_core.models.split import twin
 from skin_core.screening.plus import gradcam_plus
@@ -47,12 +48,16 @@ class Explainer:
 
         Args:
             image: float32 (1, S, S, 3), 0–255.
-            method: "gradcam++", "scorecam" or "smoothgrad".
+            method: "gradcam++", "scorecam", "smoothgrad" or "shap".
             column: of the class.
 
         Returns:
-            float32 (h, w), not negative, not normalised.
+            float32 (h, w), not negative but for "shap", not normalised.
         """
+        if method == "shap":
+            names = tuple(str(number) for number in range(max(2, self._whole.output_shape[-1])))
+            square = np.rint(image[0]).astype(np.uint8)
+            return explain_regions(square, self._probabilities_of, names).map(names[column])
         if method == "smoothgrad":
             return self._smoothgrad(image, column)
         spatial = self._body(tf.constant(image, tf.float32), training=False)

@@ -33,6 +33,8 @@ class ModelSpec:
         weights: "imagenet", "random" or the path of a ``.weights.h5`` file.
         freeze_backbone: whether the backbone is set not trainable.
         seed: seed of initial weights and dropout.
+        inherits_statistics: whether another run's weights are put in afterwards that began with pretrained ones, so that
+            the normalisation statistics are known although nothing is loaded here.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +43,7 @@ class ModelSpec:
     weights: str = "imagenet"
     freeze_backbone: bool = False
     seed: int = 42
+    inherits_statistics: bool = False
 
 
 class ModelFamily(ABC):
@@ -55,6 +58,8 @@ class ModelFamily(ABC):
         frozen_output: with a frozen backbone, the layer whose output is cached once and on which the head trains;
             None where the family has no backbone.
         defaults: its `RunConfig` fields that differ from RunConfig's own defaults.
+        space: the settings that a search tries unless told otherwise, in the command line's words: ``low:high``,
+            ``low:high:log`` or ``a,b,c`` (see `search.space`).
     """
 
     name: ClassVar[str]
@@ -64,6 +69,17 @@ class ModelFamily(ABC):
     pretrained: ClassVar[str | None] = None
     frozen_output: ClassVar[str | None] = None
     defaults: ClassVar[dict[str, Any]] = {}
+    # What matters most for a network that is trained from nothing; the rate is searched around the usual one.
+    space: ClassVar[dict[str, str]] = {
+        "learning_rate": "1e-4:1e-2:log",
+        "batch_size": "16,32,64",
+        "balance": "none,class_weights,oversample",
+        "label_smoothing": "0:0.2",
+        "augmentation.rotation": "0:0.5",
+        "augmentation.zoom": "0:0.3",
+        "augmentation.brightness": "0:0.2",
+        "augmentation.contrast": "0:0.3",
+    }
 
     @abstractmethod
     def build(self, spec: ModelSpec) -> keras.Model:

@@ -57,13 +57,18 @@ def _normalization_after(conv: keras.layers.Layer) -> keras.layers.BatchNormaliz
 
 def _folded_weights(conv: keras.layers.Layer, norm: keras.layers.BatchNormalization) -> list[np.ndarray]:
     kernel, *bias = (np.asarray(weight, np.float64) for weight in conv.get_weights())
-    mean, variance = (np.asarray(weight, np.float64) for weight in (norm.moving_mean, norm.moving_variance))
+    mean, variance = (_exact(weight) for weight in (norm.moving_mean, norm.moving_variance))
     scale = 1 / np.sqrt(variance + norm.epsilon)
     if norm.scale:
-        scale = scale * np.asarray(norm.gamma, np.float64)
+        scale = scale * _exact(norm.gamma)
     shift = ((bias[0] if bias else 0.0) - mean) * scale
     if norm.center:
-        shift = shift + np.asarray(norm.beta, np.float64)
+        shift = shift + _exact(norm.beta)
     # A depthwise kernel is (h, w, channels, multiplier); its outputs are channels × multiplier.
     per_output = scale.reshape(kernel.shape[2:]) if isinstance(conv, keras.layers.DepthwiseConv2D) else scale
     return [(kernel * per_output).astype(np.float32), shift.astype(np.float32)]
+
+
+def _exact(variable: keras.Variable) -> np.ndarray:
+    # By Keras' own conversion: NumPy's does not know every backend's variables.
+    return keras.ops.convert_to_numpy(variable).astype(np.float64)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skin_core.errors import ConfigError
+
 if TYPE_CHECKING:
     import keras
+
+
+FOCAL_GAMMA = 2.0
 
 
 @dataclass(frozen=True)
@@ -20,16 +26,32 @@ class Objective:
             head, class numbers).
         n_classes: number of classes.
         label_smoothing: share of the target that is spread over all classes.
+        form: "cross_entropy"; "focal", where what is known already counts less (Lin et al. 2017, arXiv:1708.02002, with
+            an exponent of 2); or "logit_adjusted" for a softmax, cross-entropy after the log of each class's share in
+            training was added to its logit, which learns scores as if the classes were equally frequent (Menon et al.
+            2021, arXiv:2007.07314).
+        priors: float (C,), those shares; for "logit_adjusted" alone.
     """
 
     kind: str
     n_classes: int
     label_smoothing: float = 0.0
+    form: str = "cross_entropy"
+    priors: tuple[float, ...] = ()
 
     def loss(self) -> keras.losses.Loss:
         """A new Keras loss on probabilities; sample weights are applied by Keras."""
         import keras
 
+        smoothing = self.label_smoothing
+        if self.form == "focal":
+            if self.kind == "binary":
+                return keras.losses.BinaryFocalCrossentropy(gamma=FOCAL_GAMMA, label_smoothing=smoothing)
+            return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=FOCAL_GAMMA, label_smoothing=smoothing)
+        if self.form == "logit_adjusted":
+            from skin_core.models.adjusted import LogitAdjustedCrossentropy
+
+            return LogitAdjustedCrossentropy(self.priors, label_smoothing=smoothing)
         if self.kind == "binary":
             return keras.losses.BinaryCrossentropy(label_smoothing=self.label_smoothing)
         if self.kind == "categorical":
@@ -54,7 +76,13 @@ class Objective:
 
 
 def objective_of(
-    model: keras.Model, n_classes: int, *, label_smoothing: float = 0.0, mixing: bool = False
+    model: keras.Model,
+    n_classes: int,
+    *,
+    label_smoothing: float = 0.0,
+    mixing: bool = False,
+    form: str = "cross_entropy",
+    counts: Sequence[int] = (),
 ) -> Objective:
     """The objective that fits a network's head.
 
@@ -63,15 +91,27 @@ def objective_of(
         n_classes: number of classes.
         label_smoothing: 0 for none.
         mixing: whether MixUp or CutMix blends targets, which class numbers cannot express.
+        form: see `Objective`.
+        counts: training images of each class, for "logit_adjusted".
 
     Raises:
+        ConfigError: for "logit_adjusted" with a sigmoid, whose one logit holds both classes.
         ValueError: if the output's width fits neither a sigmoid nor a softmax over the classes.
     """
     width = model.output_shape[-1]
     if width == 1 and n_classes == 2:
-        return Objective("binary", n_classes, label_smoothing)
+        if form == "logit_adjusted":
+            raise ConfigError(
+                "loss=logit_adjusted needs a softmax, and this family has one sigmoid for two classes; use "
+                "balance=class_weights, which does the same there."
+            )
+        return Objective("binary", n_classes, label_smoothing, form)
     if width != n_classes:
         raise ValueError(f"expected a head of {n_classes} classes; got {width} outputs")
-    if mixing or label_smoothing > 0:
-        return Objective("categorical", n_classes, label_smoothing)
+    if form == "logit_adjusted":
+        # A class without a training image has no share; half an image keeps its logarithm finite.
+        held = np.maximum(np.asarray(counts, np.float64), 0.5)
+        return Objective("categorical", n_classes, label_smoothing, form, tuple((held / held.sum()).tolist()))
+    if mixing or label_smoothing > 0 or form == "focal":
+        return Objective("categorical", n_classes, label_smoothing, form)
     return Objective("sparse", n_classes)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from skin_core.evaluation.class_rule import RULE_WORDS, balanced_titles
 from skin_core.screening.card_items import filled, open_items
+from skin_core.screening.map_record import NOT_MEASURED, Measured
 from skin_core.screening.record import BundleInfo, EngineLoss, EngineRecord, Evaluation, Figure
 from skin_core.screening.variant import Variant
 
@@ -13,6 +17,7 @@ _SHOWN = {
     "malignancy_sensitivity": "Sensitivity at the threshold",
     "malignancy_specificity": "Specificity at the threshold",
     "balanced_accuracy": "Balanced accuracy",
+    "balanced_accuracy_likeliest": "Balanced accuracy of the likeliest class",
     "accuracy": "Accuracy",
     "macro_auc": "AUC, mean over the classes",
     "ece": "Calibration error (ECE)",
@@ -28,6 +33,7 @@ def model_card(info: BundleInfo) -> str:
         _origin(info),
         _classes(info),
         _performance(info),
+        _heat_maps(info),
         _limits(info),
         _items(info),
         f"## Terms\n\n{info.data.licence}",
@@ -77,7 +83,7 @@ def _classes(info: BundleInfo) -> str:
     ]
     table = "| class | diagnosis | risk level | training pictures |\n| --- | --- | --- | --- |\n" + "\n".join(rows)
     unseen = f"\n\nNever seen: {', '.join(info.unseen)}." if info.unseen else ""
-    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant){_risk_words(info)}.{unseen}"
+    return f"## Classes\n\n{table}\n\nThe risk is P(malignant or premalignant){_risk_words(info)}.\n\n{class_rule_sentence(info)}{unseen}"
 
 
 def _risk_words(info: BundleInfo) -> str:
@@ -109,21 +115,58 @@ def _performance(info: BundleInfo) -> str:
 
 
 def _table(evaluation: Evaluation, words: str) -> str:
-    rows = [
-        f"| {title} | {_figure(evaluation.metrics[name])} |"
-        for name, title in _SHOWN.items()
-        if name in evaluation.metrics
-    ]
+    titles = shown_titles(evaluation, _SHOWN)
+    rows = [f"| {title} | {_figure(evaluation.metrics[name])} |" for name, title in titles.items()]
     head = f"On {evaluation.n:,} pictures of {words}. {evaluation.intervals}"
     return f"{head}\n\n| figure | value |\n| --- | --- |\n" + "\n".join(rows)
 
 
-def _figure(figure: Figure) -> str:
+def shown_titles(evaluation: Evaluation, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Those of some figures that an evaluation has, by name, with their titles: which class was named is told."""
+    balanced = balanced_titles(evaluation.metrics, evaluation.class_rule)
+    found = {}
+    for name, title in wanted.items():
+        if name in evaluation.metrics and (name in balanced or not name.startswith("balanced_accuracy")):
+            found[name] = balanced.get(name, title)
+    return found
+
+
+def class_rule_sentence(info: BundleInfo) -> str:
+    """Which class the bundle names, and which one accuracy is of."""
+    if any(not entry.n_train for entry in info.classes):
+        return f"A picture is given {RULE_WORDS['likeliest']}: the classes' shares in training are not known."
+    return (
+        f"Where one class has to be named, a picture is given {RULE_WORDS['alike']} (balanced accuracy, as in ISIC 2018, "
+        "and the figures of each class); accuracy is of the likeliest class."
+    )
+
+
+def _figure(figure: Figure | Measured) -> str:
     if figure.value is None:
         return "undefined"
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+_GAINS = {
+    "deletion_gain_over_random": "Hiding what it marks, against random pixels",
+    "deletion_gain_over_centre": "Hiding what it marks, against the middle of the picture",
+    "insertion_gain_over_random": "Showing it first, against random pixels",
+    "insertion_gain_over_centre": "Showing it first, against the middle of the picture",
+}
+
+
+def _heat_maps(info: BundleInfo) -> str:
+    """Whether its maps show what it looks at; bundles of older versions say that nobody knows."""
+    check = info.map_check
+    if check is None or not check.figures:
+        return f"## Heat maps\n\n{NOT_MEASURED}"
+    rows = [f"| {title} | {_figure(check.figures[name])} |" for name, title in _GAINS.items() if name in check.figures]
+    if check.agreement is not None:
+        rows.append(f"| Rank agreement with the maps of random weights | {_figure(check.agreement)} |")
+    table = "| gain in mean probability (above 0 is good) | value |\n| --- | --- |\n" + "\n".join(rows)
+    return f"## Heat maps\n\n{check.sentence()}\n\n{table}\n\n{check.how()}"
 
 
 def _limits(info: BundleInfo) -> str:

@@ -2,7 +2,8 @@
 
 TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378), CLAIM 2024 (Tejani et al. 2024, doi:10.1148/ryai.240300)
 and CLEAR Derm (Daneshjou et al. 2022, doi:10.1001/jamadermatol.2021.4915), in words of our own and by their numbers. An
-item that a program cannot know stays open: a card that says nothing there would look complete.
+item that a program cannot know stays open: a card that says nothing there would look complete. The numbers of TRIPOD+AI
+and CLAIM were read against the item texts; those of CLEAR Derm could not be.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from skin_core.evaluation.class_rule import balanced_titles
+from skin_core.screening.map_record import NOT_MEASURED
 from skin_core.screening.record import BundleInfo, Evaluation
 
 
@@ -219,13 +222,14 @@ def _times(count: int) -> str:
 
 
 def _headline(measured: Evaluation) -> str:
+    balanced = balanced_titles(measured.metrics, measured.class_rule).get("balanced_accuracy", "")
     told = []
     for name, words in (
         ("melanoma_auc", "AUC of melanoma"),
         ("malignancy_auc", "AUC of malignant or premalignant"),
         ("malignancy_sensitivity", "sensitivity"),
         ("malignancy_specificity", "specificity"),
-        ("balanced_accuracy", "balanced accuracy"),
+        ("balanced_accuracy", balanced.replace("Balanced", "balanced")),
     ):
         figure = measured.metrics.get(name)
         if figure is not None and figure.value is not None:
@@ -243,7 +247,11 @@ def _stranger(info: BundleInfo) -> str:
 
 
 def _explained(info: BundleInfo) -> str:
-    return "Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM and SmoothGrad on demand."
+    told = NOT_MEASURED if info.map_check is None else info.map_check.sentence()
+    return (
+        "Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM, SmoothGrad and Shapley values of regions on "
+        f"demand. {told}"
+    )
 
 
 def _labels(info: BundleInfo) -> str:
@@ -271,45 +279,45 @@ ITEMS: tuple[Item, ...] = (
     Item("Aims and hypotheses", "4", "4, 6", "", _open),
     Item("Prospective or retrospective", "5a", "5", "", _open),
     Item("Source of the data", "5a", "7", "1", _sources),
-    Item("Public data named with their reference and terms", "5a", "43", "6", _public),
+    Item("Public data named with their reference and terms", "5a, 18e", "7, 43", "6", _public),
     Item("Drawn (synthetic) pictures", "", "7", "5", _synthetic),
     Item("Dates of collection", "5b", "7", "", _open),
     Item("Setting, centres, countries", "6a", "7", "13", _open),
     Item("Who was eligible", "6b", "8", "", _open),
     Item("Treatments before the picture", "6c", "", "", _open),
-    Item("Left out, and why", "7", "8, 10", "", _excluded),
-    Item("Preparation of the pictures", "7", "9", "4", _preprocessing),
-    Item("Removal of identities", "17", "11", "", _identities),
-    Item("Devices, lighting, who took the pictures", "9b", "13", "3, 13", _open),
-    Item("Artefacts in the pictures (rulers, pen marks, hair)", "", "13", "2", _open),
+    Item("Left out, and why", "7, 11, 20a", "8, 10, 35", "", _excluded),
+    Item("Preparation of the pictures", "7, 12b", "9", "4", _preprocessing),
+    Item("Removal of identities", "", "11", "", _identities),
+    Item("Devices, lighting, who took the pictures", "9b, 9c", "13", "3, 13", _open),
+    Item("Artefacts in the pictures (rulers, pen marks, hair)", "7", "", "2", _open),
     Item("Outcome", "8a", "14", "17, 24", _outcome),
     Item("Classes and their diagnoses", "8a", "14", "17", _labels),
-    Item("How the diagnosis was established; histology", "8a, 8b", "14, 15", "16, 18", _open),
+    Item("How the diagnosis was established; histology", "8a", "14, 15", "16, 18", _open),
     Item("Who annotated, and how far they agreed", "8b, 8c", "16, 17, 18", "16", _open),
     Item("Predictors", "9a, 9b", "22", "7", _predictors),
     Item("Sample size: why it is enough", "10", "21", "", _open),
     Item("Missing values", "11", "12", "", _missing),
-    Item("Partitions and their sizes", "12a, 20a", "19, 35", "10, 11", _partitions),
+    Item("Partitions and their sizes", "12a, 21", "19, 35", "10, 11", _partitions),
     Item("Level at which the partitions are disjoint", "12a", "20", "10", _disjoint),
     Item("People in each partition", "20b", "36", "7", _people),
-    Item("Skin tones, and how they were assessed", "14, 20b", "36", "8", _open),
-    Item("Class balance and events", "13, 21", "10", "14", _balance),
-    Item("Where the weights started", "12b", "24", "19", _start),
+    Item("Skin tones, and how they were assessed", "20b", "36", "8", _open),
+    Item("Class balance and events", "13, 21", "19", "14", _balance),
+    Item("Where the weights started", "12c", "24", "19", _start),
     Item("Training", "12c", "25", "19", _training),
     Item("Choice of the final model", "12c", "26, 27", "19", _selection),
-    Item("Software", "18f", "23", "19", _software),
-    Item("Output, calibration, threshold", "12d, 15", "22, 28", "19", _output),
+    Item("Software", "", "23", "19", _software),
+    Item("Output, calibration, threshold", "13, 15", "22, 28", "19", _output),
     Item("The model itself", "22", "22, 43", "20", _specification),
-    Item("Served as trained", "12e", "30", "", _served),
-    Item("Pictures unlike the training pictures", "", "30", "15", _stranger),
-    Item("Explanations", "12e", "31", "", _explained),
+    Item("Served as trained", "12g", "", "", _served),
+    Item("Pictures unlike the training pictures", "27a", "30", "15", _stranger),
+    Item("Explanations", "", "31", "", _explained),
     Item("Measures and their uncertainty", "12e, 23a", "28, 29", "21", _measures),
     Item("Result on data of the same source", "23a", "32, 37, 38", "21", _internal),
-    Item("Result on data of another source", "16, 23a", "33", "12", _open),
-    Item("Fairness: differences between groups", "14, 23b", "30", "23", _fairness),
+    Item("Result on data of another source", "16, 20c, 23a", "33", "12", _open),
+    Item("Fairness: differences between groups", "14, 23a", "37", "23", _fairness),
     Item("Mistakes looked at one by one", "", "39", "", _open),
-    Item("Comparison with other models or with clinicians", "25", "", "22", _open),
-    Item("Updating, heterogeneity between centres", "12f, 12g, 24", "", "", _open),
+    Item("Comparison with other models or with clinicians", "12e, 25", "28", "22", _open),
+    Item("Updating, heterogeneity between centres", "12d, 12f, 23b, 24", "", "", _open),
     Item("Ethics approval and consent", "17", "", "", _open),
     Item("Funding and conflicts of interest", "18a, 18b", "44", "", _open),
     Item("Protocol and registration", "18c, 18d", "34, 42", "", _open),

@@ -6,6 +6,7 @@ The child is ``python -m MODULE``; it reads one JSON object on standard input an
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import os
@@ -20,13 +21,34 @@ from skin_core.paths import PROJECT_ROOT
 _log = logging.getLogger(__name__)
 
 
+def require_tensorflow() -> None:
+    """Refuses at once what a child could not do, rather than after the work before it.
+
+    Raises:
+        BundleError: if TensorFlow is not installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise BundleError(
+            "Evaluating and publishing a run, and the deeper explanations, need TensorFlow, which is not installed here; "
+            "do this on a machine that has it and sees this workspace and the data set."
+        )
+
+
 def call(module: str, request: dict[str, Any], *, timeout_s: float = 3600) -> dict[str, Any]:
     """Runs a child and returns what it answered.
 
     Raises:
-        BundleError: with the child's sentence, or saying that it ended without one (its output is in the log).
+        BundleError: with the child's sentence, or saying that it ended without one (its output is in the log); or if
+            TensorFlow is not installed.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_python_path()), "PYTHONIOENCODING": "utf-8"}
+    require_tensorflow()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(_python_path()),
+        "PYTHONIOENCODING": "utf-8",
+        # Training may be set to another backend.
+        "KERAS_BACKEND": "tensorflow",
+    }
     try:
         done = subprocess.run(
             [sys.executable, "-m", module],

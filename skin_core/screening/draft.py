@@ -21,11 +21,12 @@ from skin_core.evaluation.bootstrap import Groups
 from skin_core.evaluation.calibration import fit_calibration
 from skin_core.evaluation.operating_point import PROPOSED, fit_point
 from skin_core.evaluation.risk import endpoint_score, fit_risk
+from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.screening import child
 from skin_core.screening.engine import Engine
-from skin_core.screening.gate import Gate
+from skin_core.screening.gate_fitting import fit_gate
 from skin_core.screening.loss import engine_losses
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
@@ -42,11 +43,9 @@ if TYPE_CHECKING:
 
     from skin_core.data.cache import PixelCache
 
-VERSION = 3
+VERSION = 4
 VALIDATION = "predictions_validation.npz"
 PARITY_SAMPLES = 8
-# The gate's means and covariances are known well enough from this many; a large network takes a second a picture.
-GATE_IMAGES = 1500
 # Training pictures that an int8 engine takes its ranges from, and a pruned one its statistics.
 EXAMPLES = 200
 AS_TRAINED = Variant()
@@ -84,7 +83,9 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
     """
     key = _key(folder, variant)
     path = folder.path / "export" / key
-    if not (path / "draft.json").is_file():
+    # Drafts of older versions kept no predictions, from which an operating point could be chosen.
+    if not ((path / "draft.json").is_file() and (path / VALIDATION).is_file()):
+        child.require_tensorflow()
         path.parent.mkdir(exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
         try:
@@ -101,8 +102,16 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
         for other in path.parent.iterdir():
             if not other.name.startswith((key.partition("-")[0], ".")):
                 shutil.rmtree(other, ignore_errors=True)
-    info = BundleInfo.parse((path / "draft.json").read_text(encoding="utf-8"), name="draft")
-    return Draft(info, path, key)
+    return kept_draft(path)
+
+
+def kept_draft(path: Path) -> Draft:
+    """A draft that was made before, from its folder.
+
+    Raises:
+        BundleError: if its record is damaged.
+    """
+    return Draft(BundleInfo.parse((path / "draft.json").read_text(encoding="utf-8"), name="draft"), path, path.name)
 
 
 def usable_rows(cache: PixelCache, prepared: Prepared, split: str) -> np.ndarray:
@@ -120,13 +129,15 @@ def groups_of(folder: RunFolder, prepared: Prepared) -> np.ndarray:
     return table.loc[prepared.manifest.frame["image_id"].tolist()].to_numpy(dtype=object)
 
 
-def as_evaluation(split: str, n: int, metrics: dict[str, dict[str, float]], intervals: str) -> Evaluation:
-    """Metrics for ``bundle.json``: NaN becomes null."""
+def as_evaluation(split: str, truth: Scored, intervals: str, *, seed: int) -> Evaluation:
+    """Figures of a split for ``bundle.json``: NaN becomes null."""
+    metrics = truth.metrics(seed=seed)
     figures = {
         name: Figure(**{part: None if np.isnan(value) else value for part, value in entry.items()})
         for name, entry in metrics.items()
     }
-    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals)
+    n = len(truth.labels)
+    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals, class_rule=truth.class_rule)
 
 
 def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Variant) -> None:
@@ -138,20 +149,15 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
     validation = usable_rows(cache, prepared, "validation")
     if not len(validation):
         raise BundleError(f"Run {folder.run_id} has no validation picture left; the bundle could not be calibrated.")
-    training = usable_rows(cache, prepared, "train")
-    chosen = np.random.default_rng(config.seed).permutation(len(training))[:GATE_IMAGES]
-    training = training[np.sort(chosen)]
+    rows = {"train": usable_rows(cache, prepared, "train"), "validation": validation}
 
     progress(Progress("Exporting to LiteRT and comparing with Keras", 0, 0))
-    exported = _export(folder, out, cache, {"validation": validation, "train": training}, prepared.tabular, variant)
+    exported = _export(folder, out, cache, rows, prepared.tabular, variant)
     engine = Engine((out / "screen.tflite").read_bytes())
     on_validation = outputs_of(
         engine, cache.pixels, validation, prepared.tabular, what="Calibrating on validation", progress=progress
     )
-    on_training = outputs_of(
-        engine, cache.pixels, training, prepared.tabular, what="Learning what its pictures look like", progress=progress
-    )
-    gate = Gate.fit(on_training.features, cache.pixels[training], on_validation.features, cache.pixels[validation])
+    gate = fit_gate(engine, config, cache.pixels, prepared.tabular, rows, on_validation, progress)
     (out / "gate.npz").write_bytes(gate.to_bytes())
 
     progress(Progress("Figures with intervals", 0, 0))
@@ -245,8 +251,8 @@ def _fitted(
     if info.has_risk:
         info = _with_risk(info, frame, groups, outputs.logits, config.seed)
     word = group_word(prepared.manifest)
-    metrics = scored(info, frame, groups, outputs.logits, group_word=word).metrics(seed=config.seed)
-    validation = as_evaluation("validation", len(rows), metrics, Groups(groups, word).sentence())
+    truth = scored(info, frame, groups, outputs.logits, group_word=word)
+    validation = as_evaluation("validation", truth, Groups(groups, word).sentence(), seed=config.seed)
     return info.model_copy(update={"validation": validation})
 
 

@@ -96,6 +96,7 @@ def collect(folder: RunFolder, config: RunConfig, prepared: Prepared) -> dict[st
         "metrics": {
             name: entry for name, entry in _plain(pooled.metrics(seed=config.seed)).items() if name not in _DECIDED
         },
+        "class_rule": pooled.class_rule,
         "classes": list(pooled.classes),
         "confusion": pooled.confusion().tolist(),
         "groups": {"n": Groups(pooled.groups).count, "word": pooled.group_word},

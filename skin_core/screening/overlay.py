@@ -53,8 +53,8 @@ def heatmap(prediction: Prediction, class_name: str) -> np.ndarray:
 
 
 def in_picture(raw: np.ndarray, shape: tuple[int, int], crop: str) -> np.ndarray:
-    """A raw map (h, w) as a heat map of a picture of ``shape``: see `heatmap`."""
-    peak = float(raw.max())
+    """A raw map (h, w) as a heat map of a picture of ``shape``: see `heatmap`; -1 to 1 for a signed one."""
+    peak = float(np.abs(raw).max())
     scaled = raw / peak if peak > 0 else np.zeros_like(raw)
     return map_to_original(scaled.astype(np.float32), shape, crop).astype(np.float32)
 

@@ -3,7 +3,7 @@
 LiteRT computes with the zeros all the same, so pruning saves no time and, unpacked, no space; what it saves is the size of
 a file that is compressed on its way, and what it shows is how much of a network its result hangs on.
 
-Imports TensorFlow (through Keras); only the export's own process imports this module.
+Imports Keras; only the export's own process imports this module.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from skin_core.training.recalibration import Statistics
 
@@ -49,12 +48,11 @@ def restore_statistics(model: keras.Model, examples: Mapping[str, np.ndarray]) -
         examples: training pictures ``image`` uint8 (N, S, S, 3) and, for a network with columns, ``tabular`` (N, F).
     """
     names = [tensor.name for tensor in model.inputs]
-    signature = {tensor.name: tf.TensorSpec(tensor.shape, tf.float32) for tensor in model.inputs}
     frozen = [layer for layer in model.layers if not layer.trainable]
     for layer in frozen:
         layer.trainable = True
-    Statistics(model, lambda batch: [batch[name] for name in names], signature).measure(
-        {name: tf.constant(examples[name][start : start + _BATCH], tf.float32) for name in names}
+    Statistics(model).measure(
+        {name: examples[name][start : start + _BATCH] for name in names}
         for start in range(0, len(examples["image"]), _BATCH)
     )
     for layer in frozen:

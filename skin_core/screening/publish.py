@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from skin_core.errors import BundleError, LeakError, RunError, WorkspaceError
+from skin_core.evaluation.operating_point import Rule
 from skin_core.paths import models_dir
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import trust
 from skin_core.screening.bundle import check_name, read_info
 from skin_core.screening.card import model_card
 from skin_core.screening.draft import AS_TRAINED, Draft, draft
+from skin_core.screening.map_check import checked_maps
+from skin_core.screening.operating import decided_by
 from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import pack
 from skin_core.screening.served import check_served
@@ -38,6 +41,7 @@ def publish(
     overwrite: bool = False,
     variant: Variant = AS_TRAINED,
     without_test: bool = False,
+    rule: Rule | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> BundleInfo:
     """Makes a bundle of a run and puts it on the allow-list.
@@ -49,13 +53,14 @@ def publish(
         variant: the engine's size.
         without_test: publishes a run that was not evaluated on its locked test split, such as one that has none; the
             card says so.
+        rule: how the threshold is chosen, on validation; by default as `draft` does.
         progress: told what is done.
 
     Raises:
         RunError: if there is no such run, it was not evaluated, or it cannot be published (the sentence says why).
         LeakError: if its split leaked.
         BundleError: for a bad or taken name, if LiteRT differs from Keras, or if validation pictures screened from
-            their files get other probabilities than in the run.
+            their files get other probabilities than in the run, or if the network with random weights cannot be made.
         WorkspaceError: if there is no space.
     """
     check_name(name)
@@ -74,14 +79,20 @@ def publish(
     if test is None and not without_test:
         raise _not_evaluated(run_id, variant)
     served = check_served(folder, made, progress, as_trained=variant == AS_TRAINED)
+    info = made.info
+    if rule is not None:
+        progress(Progress("Figures at the chosen threshold", 0, 0))
+        info, test = decided_by(rule, folder, made, test)
+    maps = checked_maps(folder, made, progress)
     progress(Progress("Writing the bundle", 0, 0))
-    info = made.info.model_copy(
+    info = info.model_copy(
         update={
             "name": name,
             "title": view.title or made.info.title,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "test": test,
             "parity": {**made.info.parity, "served": served.difference, "served_n": float(served.n)},
+            "map_check": maps.check,
             "facts": run_facts(folder, view.best_epoch),
         }
     )
@@ -106,7 +117,7 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
         return None
     if judged != made.key and _PRUNED in judged + made.key:
         return None
-    facts = {name: found[name] for name in ("n", "metrics", "intervals")}
+    facts = {name: found[name] for name in ("n", "metrics", "intervals", "class_rule") if name in found}
     if judged != made.key:
         facts["intervals"] += (
             " They are of the same weights in another engine; what this one loses is told on validation."

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
 
 from skin_core.errors import BundleError
+from skin_core.evaluation.class_rule import ClassRule, with_present_names
 from skin_core.evaluation.risk import RiskCalibration
 from skin_core.screening.facts import RunFacts
+from skin_core.screening.map_record import MapCheck
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
 SCHEMA_VERSION = 2
@@ -84,12 +86,20 @@ class Evaluation(_Frozen):
         n: images in it.
         metrics: by name (``balanced_accuracy``, ``malignancy_auc``, ...).
         intervals: how they came about, a sentence.
+        class_rule: by which classes were named for the figures of each class; records of older versions took the
+            likeliest.
     """
 
     split: str
     n: int
     metrics: dict[str, Figure] = Field(default_factory=dict)
     intervals: str = "95 % intervals by drawing the lesions anew 1,000 times."
+    class_rule: ClassRule = "likeliest"
+
+    @field_validator("metrics", mode="after")
+    @classmethod
+    def _by_present_names(cls, metrics: dict[str, Figure]) -> dict[str, Figure]:
+        return with_present_names(metrics)
 
 
 class EngineLoss(_Frozen):
@@ -169,6 +179,7 @@ class BundleInfo(_Frozen):
         engine: its size and what that costs; None in bundles of older versions.
         parity: largest difference between LiteRT and Keras on real images ("probabilities", "maps"), and "served":
             between screening "served_n" validation pictures from their files and what the run said of them.
+        map_check: what was measured of the heat maps; None in bundles of older versions.
         facts: how the run was made; None in bundles of older versions.
         sites: values of site that the encoder knows, for a form.
         files: sha256 of each file.
@@ -202,6 +213,7 @@ class BundleInfo(_Frozen):
     precision: str = "float32"
     engine: EngineRecord | None = None
     parity: dict[str, float] = Field(default_factory=dict)
+    map_check: MapCheck | None = None
     facts: RunFacts | None = None
     files: dict[str, str] = Field(default_factory=dict)
     path: Path = Field(Path(), exclude=True)

@@ -170,6 +170,22 @@ def decide(info: BundleInfo, risk: float | None) -> tuple[Decision, str]:
     )
 
 
+def shown_first(info: BundleInfo, probabilities: np.ndarray, risk: float | None) -> int:
+    """The class whose map a reader is shown first: the likeliest; of a referred lesion the likeliest of those that make
+    the risk.
+
+    Args:
+        probabilities: float (C,), calibrated, in the bundle's order.
+        risk: calibrated; None where there is none.
+
+    Returns:
+        Its place in the bundle's order.
+    """
+    by_probability = [int(place) for place in np.argsort(-probabilities, kind="stable")]
+    suspected = [place for place in by_probability if info.class_names[place] in info.endpoint]
+    return suspected[0] if suspected and decide(info, risk)[0] == "refer" else by_probability[0]
+
+
 def standing_warnings(info: BundleInfo) -> tuple[str, ...]:
     """Sentences that go with every prediction of a bundle."""
     found = []

@@ -58,12 +58,21 @@ def run_facts(folder: RunFolder, best_epoch: int | None) -> RunFacts:
             if len(prepared.rows(split))
         },
         left_out=_left_out(folder),
-        software={name: found for name in _SOFTWARE if (found := _version(name))},
+        software=_software(folder),
         evaluations=int(record.get("count", 0)),
         evaluated=str(record.get("time", "")),
         subgroups=str(subgroups.get("sentence", "")) if record and fits else "",
         notes=prepared.notes,
     )
+
+
+def _software(folder: RunFolder) -> dict[str, str]:
+    found = {name: found for name in _SOFTWARE if (found := _version(name))}
+    state = folder.read_state()
+    if state.backend not in (None, "tensorflow"):
+        # TensorFlow exports each network; which one trained it is told beside that.
+        found[f"{state.backend} (training)"] = state.backend_version or "unknown"
+    return found
 
 
 def _settings(config: RunConfig, best_epoch: int | None) -> dict[str, str]:

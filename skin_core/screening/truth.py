@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from skin_core.data.risk import class_title, known_diagnoses, wider_title
+from skin_core.errors import ConfigError
 from skin_core.evaluation.calibration import calibrated
 from skin_core.evaluation.scored import LEVELS, UNKNOWN, Scored
 from skin_core.screening.record import BundleInfo
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 MELANOMA = "Melanoma"
 
 
+# What a label is mapped to that is none of the bundle's classes.
+NO_CLASS = "none"
+How = Literal["name", "diagnosis", "wider", "hand"]
+
+
 @dataclass(frozen=True)
 class ClassMapping:
     """How a set's labels meet a bundle's classes.
@@ -28,27 +35,99 @@ class ClassMapping:
     Attributes:
         column: label → column of the bundle, for the labels that map.
         unmapped: labels that are none of the bundle's classes, sorted; they count for the risk only.
+        how: label → what matched it: its "name", its "diagnosis", the "wider" class that holds it, or a person's
+            "hand", for the labels that map.
     """
 
     column: dict[str, int]
     unmapped: tuple[str, ...]
+    how: dict[str, How]
+
+    def class_names(self, info: BundleInfo) -> dict[str, str | None]:
+        """Label → class of the bundle or None, sorted by label."""
+        labels = sorted(self.column.keys() | set(self.unmapped))
+        return {label: info.class_names[self.column[label]] if label in self.column else None for label in labels}
 
 
-def map_classes(info: BundleInfo, labels: set[str]) -> ClassMapping:
+def map_classes(info: BundleInfo, labels: set[str], by_hand: Mapping[str, str] | None = None) -> ClassMapping:
     """Matches labels with a bundle's classes by name, else by diagnosis ("mel" is "melanoma"), else by the wider class
-    that holds the diagnosis ("seborrheic keratosis" is a "bkl")."""
+    that holds the diagnosis ("seborrheic keratosis" is a "bkl"). What a person says goes before.
+
+    Args:
+        info: of the bundle. labels: of the set.
+        by_hand: label → class of the bundle, by its name or diagnosis, or `NO_CLASS`.
+
+    Raises:
+        ConfigError: if it names a label that the set lacks, or a class that the bundle lacks.
+    """
     by_name = {name: index for index, name in enumerate(info.class_names)}
     by_title = {class_title(name): index for name, index in by_name.items()}
-    column = {}
+    column: dict[str, int] = {}
+    how: dict[str, How] = {}
+    told = _checked(info, labels, by_hand or {})
     for label in labels:
-        found = by_name.get(label, by_title.get(class_title(label), by_title.get(wider_title(label))))
-        if found is not None:
-            column[label] = found
-    return ClassMapping(column, tuple(sorted(labels - set(column))))
+        ways = (
+            ("name", by_name.get(label)),
+            ("diagnosis", by_title.get(class_title(label))),
+            ("wider", by_title.get(wider_title(label))),
+        )
+        if label in told:
+            ways = (("hand", told[label]),)
+        for way, found in ways:
+            if found is not None:
+                column[label], how[label] = found, way
+                break
+    return ClassMapping(column, tuple(sorted(labels - set(column))), how)
+
+
+def _checked(info: BundleInfo, labels: set[str], by_hand: Mapping[str, str]) -> dict[str, int | None]:
+    """Label → column or None, of what a person said."""
+    known = {name.casefold(): index for index, name in reversed(list(enumerate(info.class_names)))}
+    titles = {class_title(name): index for index, name in enumerate(info.class_names)}
+    found: dict[str, int | None] = {}
+    for label, name in by_hand.items():
+        if label not in labels:
+            raise ConfigError(
+                f"The set has no class '{label}' to map; its classes are {', '.join(sorted(labels)) or 'none'}."
+            )
+        column = known.get(name.casefold(), titles.get(class_title(name)) if name else None)
+        if name in info.class_names:
+            column = info.class_names.index(name)
+        if column is None and name != NO_CLASS:
+            raise ConfigError(
+                f"The bundle has no class '{name}' to map '{label}' to; its classes are {', '.join(info.class_names)}, and '{NO_CLASS}' stands for none of them."
+            )
+        found[label] = column
+    return found
+
+
+def levels_of(info: BundleInfo, frame: pd.DataFrame, mapping: ClassMapping) -> np.ndarray:
+    """Risk level of each labelled picture, object (N,), None where it is not known.
+
+    A label that means a class of the bundle has that class's level: the endpoint is the bundle's. One that a wider class
+    holds, and one that no class stands for, keep the level that the set gives them.
+
+    Args:
+        info: of the bundle. frame: manifest rows (N). mapping: of the frame's labels.
+    """
+    of_class = [entry.risk_level for entry in info.classes]
+    same = {label: of_class[column] for label, column in mapping.column.items() if mapping.how[label] != "wider"}
+    wider = {label: of_class[column] for label, column in mapping.column.items() if mapping.how[label] == "wider"}
+    own = frame["risk_level"].astype(object).where(frame["risk_level"].notna(), None)
+    labels = frame["label"].astype(object).where(frame["label"].notna(), None)
+    return np.array(
+        [same.get(label) or level or wider.get(label) for label, level in zip(labels, own, strict=True)], dtype=object
+    )
 
 
 def scored(
-    info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray, *, group_word: str = "lesions"
+    info: BundleInfo,
+    frame: pd.DataFrame,
+    groups: np.ndarray,
+    logits: np.ndarray,
+    *,
+    group_word: str = "lesions",
+    by_hand: Mapping[str, str] | None = None,
 ) -> Scored:
     """Truth and calibrated scores of labelled pictures.
 
@@ -58,12 +137,19 @@ def scored(
         groups: (N,) lesion or patient of each.
         logits: float32 (N, C) of the engine.
         group_word: what a group is; see `group_word`.
+        by_hand: see `map_classes`.
     """
     labels = frame["label"].astype(object).where(frame["label"].notna(), None)
-    mapping = map_classes(info, {label for label in labels if label is not None})
-    levels = frame["risk_level"].astype(object).where(frame["risk_level"].notna(), None)
+    there = {label for label in labels if label is not None}
+    told = {label: name for label, name in (by_hand or {}).items() if label in there}
+    mapping = map_classes(info, there, told)
+    levels = levels_of(info, frame, mapping)
     probabilities = calibrated(logits, info.calibration.temperature, info.calibration.bias)
-    is_melanoma = {label: _melanoma(label) for label in mapping.column.keys() | set(mapping.unmapped)}
+    is_melanoma = {label: _melanoma(label) for label in there}
+    for label, column in mapping.column.items():
+        # A label of the set's own words tells through the class that it was mapped to.
+        if mapping.how[label] == "hand" and _melanoma(info.class_names[column]) != UNKNOWN:
+            is_melanoma[label] = _melanoma(info.class_names[column])
     titles = [class_title(name) for name in info.class_names]
     return Scored(
         classes=info.class_names,

@@ -27,7 +27,7 @@ def compare_runs(
 
     Returns:
         ``{"n", "differences": {name: {"first", "second", "difference", "low", "high", "p"}}, "delong": {name: ...},
-        "intervals", "notes"}``; NaN where undefined. "delong" holds the AUCs again, by Obuchowski's clustered DeLong.
+        "intervals", "class_rule", "notes"}``; NaN where undefined. "delong" holds the AUCs again, by Obuchowski's clustered DeLong.
 
     Raises:
         RunError: if there is no such run, one was not evaluated, or they share no test picture or no class.
@@ -37,13 +37,18 @@ def compare_runs(
         raise RunError(
             f"The runs know different classes ({', '.join(one.classes)} and {', '.join(other.classes)}); compare runs on one data set."
         )
-    found = paired_differences(one.figures, other.figures, one.groups, resamples=resamples, seed=seed)
     notes = [f"{alone} pictures that only one of them was tested on were left out."] if alone else []
+    if (one.priors is None) != (other.priors is None):
+        # Two guesses that were made by different rules say nothing of two networks.
+        one, other = replace(one, priors=None), replace(other, priors=None)
+        notes.append("Of one run the classes' shares were not kept, so both are judged by their likeliest class.")
+    found = paired_differences(one.figures, other.figures, one.groups, resamples=resamples, seed=seed)
     return {
         "n": len(one.labels),
         "differences": {name: asdict(difference) for name, difference in found.items()},
         "delong": _delong(one, other),
         "intervals": Groups(one.groups, one.group_word).sentence(resamples),
+        "class_rule": one.class_rule,
         "notes": notes,
     }
 

@@ -70,6 +70,9 @@ def differences_of(found: Mapping[str, Any]) -> Differences:
         entry = found["differences"].get(name)
         if entry is None or name in _OF_THE_SET:
             continue
+        # Where no class can be weighed it is the figure of the likeliest class again.
+        if name == "balanced_accuracy" and found["class_rule"] == "likeliest":
+            continue
         p_delong = found["delong"].get(name, {}).get("p", float("nan"))
         rows.append(DifferenceRow(name, part, title, **entry, p_delong=p_delong))
     return Differences(found["n"], tuple(rows), found["intervals"], tuple(found["notes"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skin_core.evaluation.class_rule import balanced_titles
 from skin_core.evaluation.scored import LEVELS, UNKNOWN, Scored
 
 MELANOMA, MALIGNANCY, CLASSES, ACCURACY = "Melanoma", "Malignant or premalignant", "All classes", "Accuracy"
@@ -46,8 +47,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "malignancy_calibration_slope": (MALIGNANCY, "Calibration slope (1 is right)"),
     "malignancy_calibration_intercept": (MALIGNANCY, "Calibration intercept (0 is right)"),
     "malignancy_ece": (MALIGNANCY, "Calibration error of the risk (ECE, lower is better)"),
-    "balanced_accuracy": (CLASSES, "Balanced accuracy (ISIC 2018's score)"),
-    "balanced_accuracy_equal_priors": (CLASSES, "Balanced accuracy, guessing as if the classes were equally common"),
+    "balanced_accuracy": (CLASSES, "Balanced accuracy, classes weighed alike"),
+    "balanced_accuracy_likeliest": (CLASSES, "Balanced accuracy of the likeliest class"),
     "macro_auc": (CLASSES, "AUC, mean over the classes"),
     "macro_f1": (CLASSES, "F1, mean over the classes"),
     "weighted_f1": (CLASSES, "F1, weighted by the classes' images"),
@@ -125,23 +126,27 @@ class ClassRow:
     figures: Mapping[str, Interval]
 
 
-def rows_of(metrics: Mapping[str, Any], truth: Scored) -> tuple[Row, ...]:
+def rows_of(metrics: Mapping[str, Any], truth: Scored, rule: str) -> tuple[Row, ...]:
     """The recorded figures in reading order, each with the images that it is of.
 
     Args:
-        metrics: name → {"value", "low", "high"}, None where undefined.
+        metrics: name → {"value", "low", "high"}, None where undefined; by today's names.
         truth: of the images that they were worked out on.
+        rule: by which the record named classes.
     """
+    balanced = balanced_titles(metrics, rule)
     shares = truth.shares()
     sizes = {MELANOMA: truth.melanoma != UNKNOWN, MALIGNANCY: truth.levels != UNKNOWN}
     found = []
-    for name, (part, title) in FIGURES.items():
-        if name not in metrics:
+    for name, (part, words) in FIGURES.items():
+        if name not in metrics or (name.startswith("balanced_accuracy") and name not in balanced):
             continue
+        title = balanced.get(name, words)
         inside = shares.get(name, sizes.get(part, truth.labels != UNKNOWN))
-        found.append(
-            Row(name, part, title, Interval.of(metrics[name]), int(np.sum(inside)), _beside(name, metrics, truth))
-        )
+        beside = _beside(name, metrics, truth)
+        if name == "balanced_accuracy" and len(balanced) > 1:
+            beside = "ISIC 2018's score"
+        found.append(Row(name, part, title, Interval.of(metrics[name]), int(np.sum(inside)), beside))
     return tuple(found)
 
 

@@ -7,18 +7,13 @@ an evaluation or a publication has fitted.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from skin_core.errors import RunError
-from skin_core.evaluation.scored import Scored
-from skin_core.screening.predictions import load_predictions
 from skin_core.screening.record import BundleInfo, OperatingPoint
-from skin_core.screening.truth import group_word, scored
+from skin_core.services.external_folder import ExternalFolder
 from skin_core.services.figure_rows import (
     ACCURACY,
     BY_CLASS,
@@ -33,8 +28,18 @@ from skin_core.services.figure_rows import (
     class_rows_of,
     rows_of,
 )
+from skin_core.services.kept import (
+    Split,
+    draft_folder,
+    not_judged,
+    predictions_of,
+    record_of,
+    recorded_cross_validation,
+    recorded_evaluation,
+    recorded_info,
+    stamp,
+)
 from skin_core.training.folder import RunFolder
-from skin_core.training.prepare import load_prepared
 
 __all__ = [
     "ACCURACY",
@@ -50,27 +55,22 @@ __all__ = [
     "Row",
     "Split",
     "available",
+    "draft_folder",
     "judged",
     "predictions_of",
+    "recorded_cross_validation",
     "recorded_evaluation",
     "recorded_info",
     "stamp",
 ]
 
-Split = Literal["test", "validation", "out_of_fold"]
-SPLIT_WORDS: dict[str, str] = {
-    "test": "the locked test split",
-    "validation": "validation",
-    "out_of_fold": "out-of-fold pictures",
-}
-
 
 @dataclass(frozen=True)
 class Judged:
-    """A run on one split.
+    """A run on one split, or a bundle on another set.
 
     Attributes:
-        run_id, split: of what.
+        run_id, split: of what; for the split "external" the id of the evaluation.
         n: images; n_groups, group_word: what the intervals drew.
         rows: figures in reading order. classes: those of each class.
         intervals: how they came about, a sentence.
@@ -82,6 +82,9 @@ class Judged:
         calibration: how the risk was calibrated, in a word or two.
         points: thresholds, the one in use first; empty without a risk.
         engine: key of the model that was judged.
+        class_rule: by which classes are named in the figures of each class; see `evaluation.class_rule`.
+        title: what was judged on what, of a bundle.
+        blind: False where pictures that the model was made with were kept in knowingly.
     """
 
     run_id: str
@@ -100,6 +103,9 @@ class Judged:
     calibration: str = ""
     points: tuple[OperatingPoint, ...] = field(default=())
     engine: str = ""
+    class_rule: str = "likeliest"
+    title: str = ""
+    blind: bool = True
 
     def row(self, name: str) -> Row | None:
         """The figure of that name, if there is one."""
@@ -107,6 +113,8 @@ class Judged:
 
     def evaluated(self) -> str:
         """How often and when the split was read, for the reader; empty for validation."""
+        if self.split == "external":
+            return f"Evaluated on {self.time[:10]} at {self.time[11:16]} UTC."
         if not self.count:
             return ""
         times = "once" if self.count == 1 else f"{self.count} times: its figures are no longer quite blind"
@@ -130,151 +138,89 @@ def available(run_id: str) -> tuple[Split, ...]:
     return tuple(found)
 
 
-def stamp(run_id: str) -> tuple[int, ...]:
-    """Numbers that change when anything that `judged` reads does; for caches.
+def judged(of: str, split: Split = "test") -> Judged:
+    """An evaluation's figures.
+
+    Args:
+        of: a run, or for the split "external" an evaluation of a bundle on another set.
+        split: which of a run's.
 
     Raises:
-        RunError: if there is no such run.
+        RunError: if there is no such run or evaluation, or the run was not judged on that split.
     """
-    folder = RunFolder.of(run_id)
-    files = (folder.evaluation, folder.test_predictions, folder.predictions, folder.cross_validation, *_drafts(folder))
-    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files)
-
-
-def judged(run_id: str, split: Split = "test") -> Judged:
-    """A run's figures on a split.
-
-    Raises:
-        RunError: if there is no such run, or it was not judged on that split.
-    """
-    folder = RunFolder.of(run_id)
-    _, truth = predictions_of(run_id, split)
-    info = recorded_info(folder)
-    if split == "test":
-        record = recorded_evaluation(folder)
-        metrics = record.get("metrics", {})
-        facts: dict[str, Any] = {
-            "intervals": str(record.get("intervals", "")),
-            "notes": tuple(record.get("notes", ())),
-            "count": int(record.get("count", 1)),
-            "time": str(record.get("time", "")),
-            "stale": record.get("best_epoch") != folder.read_state().best_epoch,
-            "engine": str(record.get("model", "")),
-        }
-    elif split == "out_of_fold":
-        record = recorded_cross_validation(folder)
-        metrics = record["metrics"]
-        facts = {name: record[name] for name in ("intervals", "time")} | {"notes": tuple(record["notes"])}
+    _, truth = predictions_of(of, split)
+    record = {} if split == "validation" else record_of(of, split)
+    if split == "external":
+        info = BundleInfo.parse(ExternalFolder.of(of).bundle.read_text(encoding="utf-8"), name=of)
+        facts = _of_external(record, info)
     else:
-        measured = None if info is None else info.validation
-        if measured is None:
-            raise _not_judged(run_id, split)
-        metrics = {name: figure.model_dump() for name, figure in measured.metrics.items()}
-        facts = {
-            "intervals": measured.intervals,
-            "notes": ("Validation chose the epoch, the calibration and the threshold: its figures flatter the model.",),
-        }
-    points = () if info is None else (info.operating_point, *info.further_points)
+        folder = RunFolder.of(of)
+        info = recorded_info(folder)
+        if split == "out_of_fold":
+            facts = _of_record(record)
+        else:
+            facts = _of_test(record, folder) if split == "test" else _of_validation(of, info)
+    metrics = facts.pop("metrics")
     return Judged(
-        run_id=run_id,
+        run_id=of,
         split=split,
         n=len(truth.labels),
         n_groups=len(np.unique(truth.groups.astype(str))),
         group_word=truth.group_word,
-        rows=rows_of(metrics, truth),
+        rows=rows_of(metrics, truth, facts["class_rule"]),
         classes=class_rows_of(metrics, truth),
-        prevalence=None if info is None else info.prevalence,
-        calibration="" if info is None or info.risk_calibration is None else info.risk_calibration.method,
-        points=tuple(point for point in points if point is not None),
+        **_of_model(info),
         **facts,
     )
 
 
-def predictions_of(run_id: str, split: Split) -> tuple[np.ndarray, Scored]:
-    """Image ids (N,) and what the run says of them, calibrated; the test split's as they were kept.
-
-    Raises:
-        RunError: if there is no such run, or it was not judged on that split.
-    """
-    folder = RunFolder.of(run_id)
-    if split == "test":
-        return load_predictions(folder.test_predictions)
-    if split == "out_of_fold":
-        if not folder.out_of_fold.is_file():
-            raise _not_judged(run_id, split)
-        return load_predictions(folder.out_of_fold)
-    chosen = _draft(folder)
-    if chosen is None or not folder.predictions.is_file():
-        raise _not_judged(run_id, split)
-    by_engine = chosen.with_name("predictions_validation.npz")
-    if by_engine.is_file():
-        return load_predictions(by_engine)
-    # Drafts of older versions kept none: the network's own answers differ from the engine's in the sixth digit.
-    info = recorded_info(folder)
-    try:
-        with np.load(folder.predictions, allow_pickle=False) as kept:
-            ids, probabilities = kept["image_ids"], kept["probabilities"].astype(np.float64)
-    except (OSError, ValueError, KeyError) as error:
-        raise _not_judged(run_id, split) from error
-    from skin_core.screening.draft import groups_of  # Brings the engine, which pages do without.
-
-    prepared = load_prepared(folder)
-    places = {image_id: row for row, image_id in enumerate(prepared.manifest.frame["image_id"])}
-    rows = np.array([places[image_id] for image_id in ids.tolist()])
-    if probabilities.ndim == 1 or probabilities.shape[1] == 1:
-        positive = probabilities.reshape(-1)
-        probabilities = np.stack([1 - positive, positive], axis=1)
-    # Calibration reads differences of logits only, and those are differences of log probabilities.
-    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
-    frame = prepared.manifest.frame.iloc[rows]
-    word = group_word(prepared.manifest)
-    return ids, scored(info, frame, groups_of(folder, prepared)[rows], logits, group_word=word)
+def _of_record(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metrics": record.get("metrics", {}),
+        "intervals": str(record.get("intervals", "")),
+        "notes": tuple(record.get("notes", ())),
+        "time": str(record.get("time", "")),
+        "class_rule": str(record.get("class_rule", "likeliest")),
+    }
 
 
-def recorded_evaluation(folder: RunFolder) -> dict[str, Any]:
-    """The record of the run's evaluation; empty if there is none."""
-    try:
-        found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+def _of_test(record: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    return {
+        **_of_record(record),
+        "count": int(record.get("count", 1)),
+        "stale": record.get("best_epoch") != folder.read_state().best_epoch,
+        "engine": str(record.get("model", "")),
+    }
+
+
+def _of_validation(run_id: str, info: BundleInfo | None) -> dict[str, Any]:
+    measured = None if info is None else info.validation
+    if measured is None:
+        raise not_judged(run_id, "validation")
+    return {
+        "metrics": {name: figure.model_dump() for name, figure in measured.metrics.items()},
+        "intervals": measured.intervals,
+        "class_rule": measured.class_rule,
+        "notes": ("Validation chose the epoch, the calibration and the threshold: its figures flatter the model.",),
+    }
+
+
+def _of_external(record: dict[str, Any], info: BundleInfo) -> dict[str, Any]:
+    return {
+        **_of_record(record),
+        "title": f"{info.title} on {record.get('data', 'another set')}",
+        "blind": bool(record.get("blind", True)),
+        "engine": info.files.get("screen.tflite", "")[:16],
+    }
+
+
+def _of_model(info: BundleInfo | None) -> dict[str, Any]:
+    """What was fitted on validation: it holds on every split."""
+    if info is None:
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def recorded_cross_validation(folder: RunFolder) -> dict[str, Any]:
-    """What a cross-validated run recorded when its last fold was done.
-
-    Raises:
-        RunError: if the run is none, or its folds are not all done.
-    """
-    try:
-        return json.loads(folder.cross_validation.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _not_judged(folder.run_id, "out_of_fold") from error
-
-
-def recorded_info(folder: RunFolder) -> BundleInfo | None:
-    """What was fitted on validation for the run's present model: that of the evaluation, else the newest; or None."""
-    chosen = _draft(folder)
-    return None if chosen is None else BundleInfo.parse(chosen.read_text(encoding="utf-8"), name="draft")
-
-
-def _draft(folder: RunFolder) -> Path | None:
-    drafts = {path.parent.name: path for path in _drafts(folder)}
-    return drafts.get(recorded_evaluation(folder).get("model", "")) or next(iter(drafts.values()), None)
-
-
-def _drafts(folder: RunFolder) -> list[Path]:
-    """Drafts of the present model, the newest first; older ones belong to a model that was trained further."""
-    if not folder.model.is_file():
-        return []
-    since = folder.model.stat().st_mtime_ns
-    found = {path: path.stat().st_mtime_ns for path in (folder.path / "export").glob("[!.]*/draft.json")}
-    return sorted((path for path, at in found.items() if at >= since), key=lambda path: -found[path])
-
-
-def _not_judged(run_id: str, split: str) -> RunError:
-    if split == "out_of_fold":
-        return RunError(
-            f"Run {run_id} has no out-of-fold predictions: only a cross-validated run has them, when its last fold is done."
-        )
-    return RunError(f"Run {run_id} was not judged on {SPLIT_WORDS[split]} yet; evaluate it.")
+    points = (info.operating_point, *info.further_points)
+    return {
+        "prevalence": info.prevalence,
+        "calibration": "" if info.risk_calibration is None else info.risk_calibration.method,
+        "points": tuple(point for point in points if point is not None),
+    }

@@ -9,14 +9,25 @@ import pandas as pd
 
 from skin_core.errors import RunError
 from skin_core.evaluation import curves
+from skin_core.evaluation.class_rule import CLASS_RULES, RULE_WORDS, ClassRule
 from skin_core.evaluation.curves import Curve, Decision, Reliability
 from skin_core.evaluation.ranking import auc
 from skin_core.evaluation.scored import UNKNOWN, Scored
-from skin_core.services.judged import Split, predictions_of
-from skin_core.training.folder import RunFolder
-from skin_core.training.prepare import load_prepared
+from skin_core.services.kept import Split, manifest_of, predictions_of
 
-__all__ = ["Cases", "Curve", "Curves", "Decision", "Endpoint", "Reliability", "cases_of", "curves_of", "endpoints"]
+__all__ = [
+    "RULE_WORDS",
+    "Cases",
+    "ClassRule",
+    "Curve",
+    "Curves",
+    "Decision",
+    "Endpoint",
+    "Reliability",
+    "cases_of",
+    "curves_of",
+    "endpoints",
+]
 
 RISK, MELANOMA = "risk", "melanoma"
 # A band needs fewer draws than a p-value, and a page does not wait for more.
@@ -75,14 +86,18 @@ class Cases:
 
     Attributes:
         root: folder of the data set; table's locations are below it.
+        rule: by which the predicted class is named; see `evaluation.class_rule`.
+        rules: those that can be asked for, the figures' own first.
         classes: rows and columns of ``counts``.
         counts: int (C, C), true class by row.
         decisions: images by outcome ("benign", "positive") and decision ("referred", "not referred"); empty without.
-        table: one row an image: image_id, location, true, predicted, confidence (of the predicted class), own (of the
-            true class), risk, positive (of the endpoint; NA where not known), referred.
+        table: one row an image: image_id, location, true, predicted, confidence (of the predicted class, as the rule
+            weighs it), own (of the true class), risk, positive (of the endpoint; NA where not known), referred.
     """
 
     root: str
+    rule: ClassRule
+    rules: tuple[ClassRule, ...]
     classes: tuple[str, ...]
     counts: np.ndarray
     decisions: pd.DataFrame
@@ -151,33 +166,48 @@ def curves_of_scored(
     )
 
 
-def cases_of(run_id: str, split: Split) -> Cases:
+def cases_of(run_id: str, split: Split, rule: ClassRule | None = None) -> Cases:
     """Every image with its truth and what was said of it; reads no picture.
+
+    Args:
+        run_id, split: as `judged.judged` takes them.
+        rule: by which the predicted class is named; the figures' own by default.
 
     Raises:
         RunError: if the run was not judged on that split.
     """
     ids, truth = predictions_of(run_id, split)
-    manifest = load_prepared(RunFolder.of(run_id)).manifest
+    manifest = manifest_of(run_id, split)
+    rule = rule or truth.class_rule
+    weighed = truth.weighed(rule)
     locations = manifest.frame.set_index("image_id")["location"]
     names = np.array([*truth.classes, None], dtype=object)
-    guesses = truth.probabilities.argmax(axis=1)
+    guesses = weighed.argmax(axis=1)
     rows = np.arange(len(ids))
-    own = np.where(truth.labels == UNKNOWN, np.nan, truth.probabilities[rows, truth.labels])
+    own = np.where(truth.labels == UNKNOWN, np.nan, weighed[rows, truth.labels])
     table = pd.DataFrame(
         {
             "image_id": ids.astype(str),
             "location": locations.loc[ids.tolist()].to_numpy(dtype=object),
             "true": names[truth.labels],
             "predicted": names[guesses],
-            "confidence": truth.probabilities[rows, guesses],
+            "confidence": weighed[rows, guesses],
             "own": own,
             "risk": np.nan if truth.risk is None else truth.risk,
             "positive": pd.array([None if level == UNKNOWN else level > 0 for level in truth.levels], dtype="boolean"),
             "referred": False if truth.referred is None else truth.referred,
         }
     )
-    return Cases(str(manifest.root), truth.classes, truth.confusion(), _decisions(truth), table)
+    rules = (truth.class_rule,) if truth.priors is None else CLASS_RULES
+    return Cases(
+        root=str(manifest.root),
+        rule=rule,
+        rules=rules,
+        classes=truth.classes,
+        counts=truth.confusion(rule),
+        decisions=_decisions(truth),
+        table=table,
+    )
 
 
 def _decisions(truth: Scored) -> pd.DataFrame:

@@ -10,11 +10,13 @@ import numpy as np
 from skin_core.errors import RunError
 from skin_core.evaluation import metrics
 from skin_core.evaluation.bootstrap import resamples_for, with_intervals
-from skin_core.evaluation.operating_point import Rule, fit_point
+from skin_core.evaluation.operating_point import Rule
 from skin_core.evaluation.prevalence import at_prevalence, checked_prevalence, predictive_values
 from skin_core.evaluation.scored import UNKNOWN, Scored
 from skin_core.screening.record import OperatingPoint
-from skin_core.services.judged import Interval, Split, predictions_of
+from skin_core.screening.thresholds import fitted as fitted_by
+from skin_core.services.figure_rows import Interval
+from skin_core.services.kept import Split, predictions_of
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,25 @@ def cheapest_point(run_id: str, cost_ratio: float, prevalence: float) -> Operati
         RunError: if nothing was fitted on validation yet, or it has one outcome only.
         ConfigError: for a cost or a prevalence that is none.
     """
-    rule = Rule("cost", cost_ratio=cost_ratio, prevalence=prevalence)
-    _, truth = predictions_of(run_id, "validation")
-    known = truth.levels != UNKNOWN
-    point = None if truth.risk is None else fit_point(truth.risk[known], truth.levels[known] > 0, rule)
+    return _point(run_id, Rule("cost", cost_ratio=cost_ratio, prevalence=prevalence))
+
+
+def point_by_rule(run_id: str, rule: str) -> OperatingPoint:
+    """The threshold that a run would be published with, chosen on validation.
+
+    Args:
+        run_id: an evaluated or published run.
+        rule: as `evaluation.operating_point.Rule.parse` reads it ("youden", "sensitivity=0.95", "cost=20@0.04", ...).
+
+    Raises:
+        RunError: if nothing was fitted on validation yet, or it has one outcome only.
+        ConfigError: for what is no rule.
+    """
+    return _point(run_id, Rule.parse(rule))
+
+
+def _point(run_id: str, rule: Rule) -> OperatingPoint:
+    point = fitted_by(predictions_of(run_id, "validation")[1], rule)
     if point is None:
         raise RunError(f"Validation of run {run_id} has one outcome only, so no threshold can be chosen on it.")
-    return OperatingPoint(**vars(point))
+    return point

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skin_core.screening.map_record import CheckedMaps
 from skin_core.services.judged_curves import Curve, Curves
 
 if TYPE_CHECKING:
@@ -114,6 +115,22 @@ def confusion(counts: np.ndarray, names: Sequence[str]) -> str:
     axes.set_yticks(range(len(names)), names)
     axes.grid(False)
     return _svg(figure, "Confusion matrix: true class by row, said class by column")
+
+
+def exchange(kept: CheckedMaps, kind: str) -> str:
+    """Mean probability while pixels are exchanged: ``kind`` is "deletion" or "insertion"."""
+    word = "hidden" if kind == "deletion" else "shown"
+    figure, axes = _axes(f"Pixels {word}, the highest ranked first (%)", "Mean probability of the class")
+    lines = (("map", _BLUE, "-", "what the map marks"), ("centre", _VERMILLION, "--", "middle of the picture"))
+    for name, color, style, label in (*lines, ("random", _GREY, ":", "random pixels")):
+        band = kept.curves[kind][name]
+        y, low, high = (np.array(values, dtype=float) for values in (band.y, band.low, band.high))
+        axes.fill_between(100 * np.array(kept.shares), low, high, color=color, alpha=0.13, linewidth=0)
+        axes.plot(100 * np.array(kept.shares), y, color=color, linestyle=style, linewidth=1.5, label=label)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return _svg(figure, f"Probability of the class while pixels are {word}")
 
 
 def forest(rows: Sequence[tuple[str, int, float, float, float]], overall: float, title: str) -> str:

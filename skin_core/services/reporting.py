@@ -1,6 +1,6 @@
-"""The report of an evaluated run, into its artifacts: one HTML page, a csv of figures, everything as JSON.
+"""The report of an evaluation, beside its record: one HTML page, a csv of figures, everything as JSON.
 
-MLflow gets the same files. Nothing here looks at the test split again: the report is made of what the evaluation kept.
+Of a run MLflow gets the same files. Nothing here looks at the test split again: the report is made of what the evaluation kept.
 No picture and no image id goes into the HTML page or the csv.
 """
 
@@ -15,18 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import skin_core
+from skin_core.evaluation.class_rule import RULE_WORDS
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.services import report_page as page
 from skin_core.services import report_pictures as pictures
-from skin_core.services import results
+from skin_core.services.heat_maps import NOT_MEASURED, recorded_heat_maps, told
 from skin_core.services.judged import BY_CLASS, HEADLINES, Interval, Judged, judged, predictions_of
 from skin_core.services.judged_curves import MELANOMA, RISK, Curves, curves_of, endpoints
+from skin_core.services.kept import Split, artifacts_of
 from skin_core.services.recorded import DOCUMENT, FIGURES, REPORT, plain, record_subgroups, recorded_subgroups
 from skin_core.services.referral import referral_of
-from skin_core.services.runs import RunView, get_run
-from skin_core.training.folder import RunFolder
+from skin_core.services.report_about import About, about_bundle, about_run
+from skin_core.services.runs import get_run
 from skin_core.training.tracking import attach
+
+_EXCHANGED = {"deletion": "Hidden first: it should fall fast", "insertion": "Shown first: it should rise fast"}
 
 
 def evaluate_and_report(
@@ -43,34 +47,42 @@ def evaluate_and_report(
     return found
 
 
-def write_report(run_id: str, progress: ProgressCallback = ignore_progress) -> str:
-    """Writes the report's three files into the run's artifacts, and hands them to the tracking store.
+def write_report(of: str, progress: ProgressCallback = ignore_progress, *, split: Split = "test") -> str:
+    """Writes the report's three files beside the evaluation; those of a run also go to the tracking store.
+
+    Args:
+        of: an evaluated run; for the split "external" an evaluation of a bundle on another set.
+        progress: told what is done.
+        split: "test" or "external".
 
     Returns:
         The path of the HTML page.
 
     Raises:
-        RunError: if there is no such run, or it was not evaluated.
+        RunError: if there is no such run or evaluation, or it was not evaluated.
     """
-    folder = RunFolder.of(run_id)
-    run, found = get_run(run_id), judged(run_id, "test")
-    folder.artifacts.mkdir(exist_ok=True)
-    subgroups = recorded_subgroups(run_id)
+    found = judged(of, split)
+    about = about_bundle(found) if split == "external" else about_run(found)
+    folder = artifacts_of(of, split)
+    folder.mkdir(exist_ok=True)
+    subgroups = recorded_subgroups(of, split)
     if subgroups is None and any(
         row.name == "malignancy_auc" and not math.isnan(row.figure.value) for row in found.rows
     ):
-        subgroups = record_subgroups(run_id, progress)
+        subgroups = record_subgroups(of, progress, split=split)
     progress(Progress("Writing the report", 0, 0))
-    asked = [entry.key for entry in endpoints(run_id, "test")]
-    drawn = [curves_of(run_id, "test", key) for key in (RISK, MELANOMA) if key in asked]
+    asked = [entry.key for entry in endpoints(of, split)]
+    drawn = [curves_of(of, split, key) for key in (RISK, MELANOMA) if key in asked]
     if not drawn and asked:
-        drawn = [curves_of(run_id, "test", asked[0])]
+        drawn = [curves_of(of, split, asked[0])]
     points = _points(found)
-    target = folder.artifacts / REPORT
-    write_text(target, page.page(f"Evaluation of {run.title}", _parts(run, found, drawn, points, subgroups)))
-    write_text(folder.artifacts / FIGURES, _csv(found))
-    write_text(folder.artifacts / DOCUMENT, _json(run, found, drawn, points, subgroups))
-    attach(run.tracking_id, folder.artifacts, {f"test_{row.name}": row.figure.value for row in found.rows})
+    target = folder / REPORT
+    write_text(target, page.page(about.title, _parts(about, found, drawn, points, subgroups)))
+    write_text(folder / FIGURES, _csv(found))
+    write_text(folder / DOCUMENT, _json(about, found, drawn, points, subgroups))
+    if split == "test":
+        figures = {f"test_{row.name}": row.figure.value for row in found.rows}
+        attach(get_run(of).tracking_id, folder, figures)
     return str(target)
 
 
@@ -87,25 +99,20 @@ def _points(found: Judged) -> list[dict[str, Any]]:
 
 
 def _parts(
-    run: RunView, found: Judged, drawn: list[Curves], points: list[dict[str, Any]], subgroups: dict[str, Any] | None
+    about: About, found: Judged, drawn: list[Curves], points: list[dict[str, Any]], subgroups: dict[str, Any] | None
 ) -> list[str]:
-    parts = [*_about(run, found), *_figures(found)]
+    parts = [*(page.paragraph(line) for line in about.lines), page.bullets(about.warnings), *_figures(found)]
     for curves in drawn:
         parts += _curves(curves)
-    parts += [*_operating(found, points), *_classes(found), *_subgroups(found, subgroups), *_how(run, found)]
-    return parts
-
-
-def _about(run: RunView, found: Judged) -> list[str]:
-    told = [
-        f"{run.config.family} on {run.config.data.rstrip('/').rsplit('/', 1)[-1]}, run {run.run_id}, weights of epoch "
-        f"{run.best_epoch}; {found.n:,} images of the locked test split, {found.n_groups:,} {found.group_word}.",
-        found.evaluated(),
+    parts += [*_operating(found, points), *_classes(found), *_subgroups(found, subgroups)]
+    if found.split == "test":
+        parts += _heat_maps(found)
+    parts += [
+        page.heading(about.how),
+        page.bullets(about.facts),
+        page.table(about.columns, about.rows),
     ]
-    warnings = [*results.overrides_of(run), *found.notes, *run.notes]
-    if run.synthetic:
-        warnings.insert(0, "Trained and tested on drawn lesions: nothing here says anything of skin.")
-    return [*(page.paragraph(line) for line in told), page.bullets(warnings)]
+    return parts
 
 
 def _figures(found: Judged) -> list[str]:
@@ -151,7 +158,7 @@ def _operating(found: Judged, points: list[dict[str, Any]]) -> list[str]:
     told = (
         f"Positives: {points[0]['n_positive']:,} images, negatives: {points[0]['n_negative']:,}. PPV, NPV and the share "
         f"referred are for the prevalence of validation, {100 * found.prevalence:.1f} in 100, which the risk is calibrated "
-        f"for ({found.calibration or 'sum over the classes'}); another clinic's are worked out on the Runs page."
+        f"for ({found.calibration or 'sum over the classes'}); another clinic's are worked out on the {'Evaluate' if found.split == 'external' else 'Runs'} page."
     )
     return [page.heading("Thresholds"), page.paragraph(told, note=True), page.table(columns, rows, numbers=range(1, 7))]
 
@@ -163,8 +170,12 @@ def _classes(found: Judged) -> list[str]:
     ]
     _, truth = predictions_of(found.run_id, found.split)
     matrix = pictures.confusion(truth.confusion(), truth.classes)
+    told = f"In the table each picture is given {RULE_WORDS[found.class_rule]}"
+    if found.class_rule != truth.class_rule:
+        told += f"; in the matrix, {RULE_WORDS[truth.class_rule]}"
     return [
         page.heading("Class by class"),
+        page.paragraph(f"{told}. Accuracy is of the likeliest class.", note=True),
         page.table(columns, rows, numbers=range(1, 8)),
         page.pictures([("Confusion matrix", matrix)]),
     ]
@@ -196,19 +207,18 @@ def _subgroups(found: Judged, subgroups: dict[str, Any] | None) -> list[str]:
     ]
 
 
-def _how(run: RunView, found: Judged) -> list[str]:
-    recorded = results.fingerprint_of(run.run_id)
-    facts = [
-        f"Data fingerprint {recorded.get('fingerprint', 'not recorded')}; model {found.engine}.",
-        f"Written by LesionLab {skin_core.__version__}.",
-    ]
-    # The path says where it lay on one machine, and may name a person.
-    settings = {**run.config.model_dump(mode="json"), "data": run.config.data.rstrip("/").rsplit("/", 1)[-1]}
-    rows = [(name.replace("_", " "), json.dumps(value)) for name, value in settings.items()]
+def _heat_maps(found: Judged) -> list[str]:
+    kept = recorded_heat_maps(found.run_id)
+    if kept is None:
+        return [page.heading("Heat maps"), page.paragraph(NOT_MEASURED)]
+    drawn = [(title, pictures.exchange(kept, kind)) for kind, title in _EXCHANGED.items() if kept.curves]
+    cells = [(title, Interval.of(figure.model_dump()).in_words()) for title, figure in told(kept.check)]
     return [
-        page.heading("How the run was made"),
-        page.bullets(facts),
-        page.table(("Setting", "Value"), rows),
+        page.heading("Heat maps"),
+        page.paragraph(kept.check.sentence()),
+        page.paragraph(kept.check.how(), note=True) if drawn else "",
+        page.pictures(drawn) if drawn else "",
+        page.table(("Figure", "Value (95 % interval)"), cells, numbers=(1,)) if cells else "",
     ]
 
 
@@ -231,16 +241,16 @@ def _cells(value: Interval) -> list[str]:
 
 
 def _json(
-    run: RunView, found: Judged, drawn: list[Curves], points: list[dict[str, Any]], subgroups: dict[str, Any] | None
+    about: About, found: Judged, drawn: list[Curves], points: list[dict[str, Any]], subgroups: dict[str, Any] | None
 ) -> str:
+    maps = recorded_heat_maps(found.run_id) if found.split == "test" else None
     document = {
-        "run": run.run_id,
-        "title": run.title,
+        **about.document,
         "evaluation": asdict(found) | {"points": [point.model_dump() for point in found.points]},
         "curves": {curves.endpoint.key: _arrays(asdict(curves)) for curves in drawn},
         "operating_points": points,
         "subgroups": subgroups,
-        "config": {**run.config.model_dump(mode="json"), "data": run.config.data.rstrip("/").rsplit("/", 1)[-1]},
+        "heat_maps": None if maps is None else maps.model_dump(),
         "program": f"LesionLab {skin_core.__version__}",
     }
     return json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
@@ -252,14 +262,17 @@ def _arrays(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def copy_report(run_id: str, target: Path) -> None:
-    """Copies the HTML page of an evaluated run elsewhere; it is written first where it is missing.
+def copy_report(of: str, target: Path, *, split: Split = "test") -> None:
+    """Copies the HTML page of an evaluation elsewhere; it is written first where it is missing.
+
+    Args:
+        of, split: as `write_report` takes them. target: the file to write.
 
     Raises:
-        RunError: if there is no such run, or it was not evaluated.
+        RunError: if there is no such run or evaluation, or it was not evaluated.
         WorkspaceError: if the page cannot be written there.
     """
-    source = RunFolder.of(run_id).artifacts / REPORT
+    source = artifacts_of(of, split) / REPORT
     if not source.is_file():
-        write_report(run_id)
+        write_report(of, split=split)
     write_text(target, source.read_text(encoding="utf-8"))

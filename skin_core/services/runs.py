@@ -17,8 +17,12 @@ from skin_core.training.store import RunView
 POLL_SECONDS = 0.3
 
 
-def create_run(config: RunConfig) -> str:
+def create_run(config: RunConfig, *, recipe: str = "") -> str:
     """Checks a configuration and makes a run of it, without starting it.
+
+    Args:
+        config: the settings.
+        recipe: name of the recipe that they come from, kept as a tag; empty for none.
 
     Returns:
         The run's id.
@@ -28,11 +32,14 @@ def create_run(config: RunConfig) -> str:
         DataSourceError: if the data path does not exist.
         RunError: if the run to start from does not exist or has no weights yet.
     """
-    return store.create(config)
+    return store.create(config, {"recipe": recipe} if recipe else None)
 
 
-def start_run(config: RunConfig) -> str:
+def start_run(config: RunConfig, *, recipe: str = "") -> str:
     """Makes a run, queues it and starts its worker process, which outlives the caller.
+
+    Args:
+        config, recipe: see `create_run`.
 
     Returns:
         The run's id.
@@ -40,7 +47,7 @@ def start_run(config: RunConfig) -> str:
     Raises:
         ConfigError, DataSourceError, RunError: see `create_run`.
     """
-    run_id = store.create(config)
+    run_id = create_run(config, recipe=recipe)
     store.start(run_id)
     return run_id
 

@@ -11,13 +11,15 @@ from skin_core.errors import BundleError, ConfigError
 from skin_core.imaging.decode import fit
 from skin_core.screening import trust
 from skin_core.screening.bundle import Bundle, bundle_folders, misnamed_folders, read_info
+from skin_core.screening.map_record import NOT_MEASURED
 from skin_core.screening.overlay import heatmap, in_picture, overlay
 from skin_core.screening.record import BundleInfo
-from skin_core.screening.screen import Prediction, screen, standing_warnings
+from skin_core.screening.screen import Prediction, screen, shown_first, standing_warnings
 
-DeeperMethod = Literal["gradcam++", "scorecam", "smoothgrad"]
+DeeperMethod = Literal["gradcam++", "scorecam", "smoothgrad", "shap"]
 
 __all__ = [
+    "NOT_MEASURED",
     "Bundle",
     "BundleInfo",
     "DeeperMethod",
@@ -31,6 +33,7 @@ __all__ = [
     "load_bundle",
     "overlay",
     "screen_image",
+    "shown_first",
     "standing_warnings",
     "trust_bundle",
 ]
@@ -116,7 +119,8 @@ def screen_image(
 
 
 def explains_at_once(bundle: Bundle, method: DeeperMethod) -> bool:
-    """Whether a bundle's engine gives a deeper method's map itself: Grad-CAM++ in one pass, Score-CAM in 65."""
+    """Whether a bundle's engine gives a deeper method's map itself: Grad-CAM++ in one pass, Score-CAM in 65, Shapley
+    values of regions in 642."""
     from skin_core.explain.deeper import at_once
 
     return at_once(bundle, method)
@@ -138,12 +142,12 @@ def deeper_explanation(
     Args:
         bundle: the bundle that gave the prediction.
         prediction: of the picture; its pixels go to the other process.
-        method: "gradcam++", "scorecam" or "smoothgrad".
+        method: "gradcam++", "scorecam", "smoothgrad" or "shap" (see `services.second_opinion` for more of it).
         class_name: the class to explain.
         age, sex, site: as they were given to `screen_image`.
 
     Returns:
-        float32 (H, W), 0–1; NaN where the model did not see the pixel.
+        float32 (H, W), 0–1, for "shap" -1 to 1; NaN where the model did not see the pixel.
 
     Raises:
         BundleError: if the picture was refused, or the class or the model cannot be explained.

@@ -1,4 +1,4 @@
-"""How an evaluated run does by sex, age, site, kind of diagnosis and estimated skin tone."""
+"""How an evaluated run or bundle does by sex, age, site, kind of diagnosis and estimated skin tone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from skin_core.evaluation.scored import UNKNOWN
 from skin_core.evaluation.subgroups import AGE_BANDS, FEWEST, age_bands, subgroup_figures
 from skin_core.imaging.skin_tone import BANDS, estimated_skin_tone
 from skin_core.progress import ProgressCallback, ignore_progress, tracked
-from skin_core.screening.predictions import load_predictions
-from skin_core.training.folder import RunFolder
-from skin_core.training.prepare import load_prepared
+from skin_core.services.kept import Split, manifest_of, predictions_of
 
 SKIN_TONE = "skin tone (estimated)"
 
@@ -24,6 +22,7 @@ def subgroups_of_run(
     run_id: str,
     progress: ProgressCallback = ignore_progress,
     *,
+    split: Split = "test",
     skin_tone: bool = True,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -31,8 +30,9 @@ def subgroups_of_run(
     """Figures of the risk by level, from the predictions that the run's evaluation kept.
 
     Args:
-        run_id: an evaluated run.
+        run_id: an evaluated run; for the split "external" an evaluation of a bundle on another set.
         progress: told what is done.
+        split: "test" or "external".
         skin_tone: estimate it from the test pictures, some hundredths of a second each.
         resamples, seed: of the intervals.
 
@@ -43,11 +43,10 @@ def subgroups_of_run(
     Raises:
         RunError: if there is no such run, it was not evaluated, or its classes know no malignancy.
     """
-    folder = RunFolder.of(run_id)
-    ids, scored = load_predictions(folder.test_predictions)
+    ids, scored = predictions_of(run_id, split)
     if scored.risk is None:
-        raise RunError(f"The classes of run {run_id} know no malignancy, so there is no risk to look at by subgroup.")
-    manifest = load_prepared(folder).manifest
+        raise RunError(f"The classes of {run_id} know no malignancy, so there is no risk to look at by subgroup.")
+    manifest = manifest_of(run_id, split)
     known = scored.levels != UNKNOWN
     rows = manifest.frame.set_index("image_id").loc[ids[known].tolist()]
     attributes = {name: _texts(rows[name]) for name in ("sex", "site", "dx_type") if name in rows}

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from skin_core.config import RunConfig
 from skin_core.progress import Progress
+from skin_core.training import backend
 from skin_core.training.fold_session import FoldSession, Series
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.loop import StopRequested
@@ -47,9 +48,12 @@ class CrossValidation:
         state = self.folder.update_state(status="preparing")
         self._told(Progress("Starting", 0, 0))
         title = self.config.title or self.folder.run_id
-        tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id)
+        # Each member goes on with it: sums and seeds of two backends are no one experiment.
+        chosen = backend.choose(state.backend)
+        tags = self.folder.read_tags()
+        tracker = Tracker.open(self.folder.run_id, title, self.config, state.tracking_id, tags, backend=chosen)
         threads = state.threads or len(os.sched_getaffinity(0))
-        self.folder.update_state(tracking_id=tracker.tracking_id, threads=threads)
+        self.folder.update_state(tracking_id=tracker.tracking_id, threads=threads, backend=chosen)
         ended = "FAILED"
         try:
             prepared = prepare(self.folder, self.config, self._told)

@@ -87,7 +87,9 @@ class FoldSession(Session):
         whole = self._series.folder.run_id
         title = f"{self.config.title or whole}, {self._words.lower()}"
         run_id = f"{whole}/{self._number}"
-        return Tracker.open(run_id, title, self.config, tracking_id, parent=self._series.tracking_id)
+        return Tracker.open(
+            run_id, title, self.config, tracking_id, backend=self._backend, parent=self._series.tracking_id
+        )
 
     def _prepared(self) -> Prepared:
         self._fold = fold_of(self._series.folder, self._series.prepared, self.config, self._number)
@@ -132,7 +134,7 @@ class FoldSession(Session):
         # All pictures at once: asked for fold by fold, the backbone would look at each picture in every fold.
         everybody = np.flatnonzero(prepared.split != "unusable")
         found = feature_cache.backbone_features(
-            self._backbone,
+            self._frozen,
             pixels,
             everybody,
             self.config,

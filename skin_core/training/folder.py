@@ -53,6 +53,8 @@ class RunState:
         best_epoch: number of the best epoch, from 1.
         tracking_id: the run's id in the tracking store, once it is there.
         threads: threads that one operation of the worker uses, kept for each resume: sums depend on it.
+        backend: Keras' backend that the run trains with, kept for each resume; ``backend_version``: its version at the
+            last start.
         classes: the labels in output order, once they are known.
         synthetic: whether the data set is marked synthetic, once that is known.
         notes: what the reader of the run must know (pictures left out, an overridden leak, ...).
@@ -69,6 +71,8 @@ class RunState:
     best_epoch: int | None = None
     tracking_id: str | None = None
     threads: int | None = None
+    backend: str | None = None
+    backend_version: str | None = None
     classes: tuple[str, ...] = ()
     synthetic: bool | None = None
     notes: tuple[str, ...] = ()
@@ -92,6 +96,7 @@ class RunFolder:
     path: Path
 
     config = _Named("config.json")
+    tags = _Named("tags.json")
     state = _Named("state.json")
     progress = _Named("progress.json")
     worker = _Named("worker.json")
@@ -158,6 +163,10 @@ class RunFolder:
             ConfigError: if it was written by a program with other settings.
         """
         return _config(self.config)
+
+    def read_tags(self) -> Mapping[str, str]:
+        """Where the run comes from (its recipe, its search and trial); never changes."""
+        return dict(_tags(self.tags))
 
     def read_state(self) -> RunState:
         """The worker's last word on the run."""
@@ -247,6 +256,12 @@ def _number(cell: str | None) -> float:
 
 def _read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _tags(path: Path) -> dict[str, str]:
+    # Written before the run's folder gets its name; runs of earlier versions have none.
+    return _read_json(path) if path.is_file() else {}
 
 
 @lru_cache(maxsize=1024)

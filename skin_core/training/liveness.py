@@ -1,4 +1,4 @@
-"""Whether the worker of a run is alive, told without asking it: a worker killed with -9 says nothing any more."""
+"""Whether the worker of a run, or of a search, is alive, told without asking it: a worker killed with -9 says nothing any more."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
 
 import psutil
 
-from skin_core.training.folder import RunFolder, swap_text
+from skin_core.training.folder import swap_text
 
 HEARTBEAT_SECONDS = 2.0
 # Elsewhere (another container or machine on the same workspace) only the heartbeat can be seen; loading TensorFlow
@@ -20,6 +22,31 @@ HEARTBEAT_SECONDS = 2.0
 SILENCE_SECONDS = 30.0
 # A start that has not yet told its process id counts as alive for this long.
 START_SECONDS = 30.0
+
+
+class WorkedState(Protocol):
+    """What must be known of a state here."""
+
+    @property
+    def status(self) -> str: ...
+
+
+class WorkedFolder(Protocol):
+    """A folder that one worker process works on: that of a run or of a search."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def state(self) -> Path: ...
+    @property
+    def worker(self) -> Path: ...
+    @property
+    def heartbeat(self) -> Path: ...
+    @property
+    def log(self) -> Path: ...
+    @property
+    def stop_request(self) -> Path: ...
+    def read_state(self) -> WorkedState: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +69,7 @@ class WorkerIdentity:
         return cls(pid, psutil.Process(pid).create_time(), socket.gethostname())
 
 
-def record_worker(folder: RunFolder, pid: int) -> None:
+def record_worker(folder: WorkedFolder, pid: int) -> None:
     """Notes which process works on the run; a process already gone leaves a note that is never alive."""
     try:
         identity = WorkerIdentity.of(pid)
@@ -51,7 +78,7 @@ def record_worker(folder: RunFolder, pid: int) -> None:
     swap_text(folder.worker, json.dumps(asdict(identity)))
 
 
-def is_alive(folder: RunFolder) -> bool:
+def is_alive(folder: WorkedFolder) -> bool:
     """Whether a worker is at work on the run (or waits in the queue for it)."""
     try:
         identity = WorkerIdentity(**json.loads(folder.worker.read_text(encoding="utf-8")))
@@ -71,7 +98,7 @@ def is_alive(folder: RunFolder) -> bool:
 
 
 @contextmanager
-def beating(folder: RunFolder) -> Iterator[None]:
+def beating(folder: WorkedFolder) -> Iterator[None]:
     """Keeps the run's heartbeat fresh from a thread while the block runs."""
     ended = threading.Event()
 

@@ -197,15 +197,22 @@ class Loop:
             self._risk_levels,
         )
         rate = self._schedule.rate(max(0, here.step - 1))
-        probabilities = self._validate(n_batches)
-        row["val_loss"] = cross_entropy_loss(self.feed.labels, probabilities)
-        scores = epoch_scores(self.feed.labels, probabilities, self._risk_levels)
-        row |= {f"val_{name}": value for name, value in scores.items()}
         row["learning_rate"] = rate
-        row["seconds"] = resumed_seconds + time.monotonic() - resumed_at
         row["images_per_second"] = here.images / train_seconds if train_seconds > 0 else math.nan
-        if self._schedule.after_epoch(here.epoch + 1, row[self.config.monitor]):
-            self._tell.best(row, probabilities)
+        try:
+            # What validates is what is kept: the averaged weights, where there are any.
+            with self._step.averaged():
+                probabilities = self._validate(n_batches)
+                row["val_loss"] = cross_entropy_loss(self.feed.labels, probabilities)
+                scores = epoch_scores(self.feed.labels, probabilities, self._risk_levels)
+                row |= {f"val_{name}": value for name, value in scores.items()}
+                row["seconds"] = resumed_seconds + time.monotonic() - resumed_at
+                if self._schedule.after_epoch(here.epoch + 1, row[self.config.monitor]):
+                    self._tell.best(row, probabilities)
+        except StopRequested:
+            # No position in here is worth saving: a stop goes back to the end of the epoch's last batch.
+            self._save()
+            raise
         self.position = Position(epoch=here.epoch + 1, step=here.step, history=[*here.history, row])
         self._outputs, self._truths = [], []
         self._save()
@@ -233,9 +240,7 @@ class Loop:
         if self.config.recalibration_images:
             self._step.recalibrate(self.feed.recalibration())
         for inputs in self.feed.validation():
-            # No position in here is worth saving: a stop goes back to the end of the epoch's last batch.
             if self._tell.stop():
-                self._save()
                 raise StopRequested
             outputs.append(self._step.predict(inputs))
             if time.monotonic() - told >= 0.2:

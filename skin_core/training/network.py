@@ -38,11 +38,26 @@ def build(config: RunConfig, prepared: Prepared, folder: RunFolder) -> keras.Mod
         weights="random" if config.start_from else config.weights,
         freeze_backbone=config.freeze_backbone,
         seed=config.seed,
+        inherits_statistics=bool(config.start_from) and _first_weights(config) != "random",
     )
     model = family(config.family).build(spec)
     if config.start_from:
         _take_weights(model, RunFolder.of(config.start_from), prepared, folder)
+    _freeze_first(model, config.frozen_share)
     return model
+
+
+def _first_weights(config: RunConfig) -> str:
+    """The weights that the first of a run's ancestors began with."""
+    while config.start_from:
+        config = RunFolder.of(config.start_from).read_config()
+    return config.weights
+
+
+def _freeze_first(model: keras.Model, share: float) -> None:
+    layers = [layer for layer in model.layers if layer.weights]
+    for layer in layers[: int(share * len(layers))]:
+        layer.trainable = False
 
 
 def take_layers(model: keras.Model, part: keras.Model) -> None:

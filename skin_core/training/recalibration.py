@@ -11,16 +11,18 @@ Computing the statistics anew from a sample of training images, batch by batch a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 
-from skin_core.training.fused import fusible, normalised
+from skin_core.models.kept_statistics import keeps_statistics
+from skin_core.training.steps import forward
 
 
 class MeasuringNormalization(keras.layers.Layer):
-    """Normalises by the batch's own moments, and adds them up.
+    """Normalises by the batch's own moments, and gives them out as well.
 
     Args:
         original: the layer whose statistics are wanted.
@@ -29,46 +31,37 @@ class MeasuringNormalization(keras.layers.Layer):
     def __init__(self, original: keras.layers.BatchNormalization) -> None:
         super().__init__(name=f"{original.name}_measured")
         self.original = original
-        channels = original.moving_mean.shape
-        # Double precision: a variance is the small difference of two large sums.
-        self._n = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        self._sum = tf.Variable(tf.zeros(channels, tf.float64), trainable=False)
-        self._squares = tf.Variable(tf.zeros(channels, tf.float64), trainable=False)
+        shape = original.input.shape
+        self._axis = original.axis % len(shape)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Nothing to make: the original is built."""
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The input's."""
-        return input_shape
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int | None, ...], ...]:
+        """The input's, and one number a channel for each moment."""
+        channels = (input_shape[self._axis],)
+        return tuple(input_shape), channels, channels
 
-    def call(self, inputs: tf.Tensor, training: bool = False, mask: None = None) -> tf.Tensor:
-        """float32 (B, ..., C) in and out."""
+    def call(self, inputs: Any, training: bool = False, mask: None = None) -> tuple[Any, Any, Any]:
+        """float32 (B, ..., C) in; the same out, with mean and variance (divided by n), float32 (C,) each."""
         layer = self.original
-        if fusible(layer):
-            outputs, mean, variance = normalised(layer, inputs)
-        else:
-            mean, variance = tf.nn.moments(inputs, list(range(len(inputs.shape) - 1)))
-            gamma = layer.gamma.value if layer.scale else None
-            beta = layer.beta.value if layer.center else None
-            outputs = tf.nn.batch_normalization(inputs, mean, variance, beta, gamma, layer.epsilon)
-        n = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float64)
-        mean, variance = tf.cast(mean, tf.float64), tf.cast(variance, tf.float64)
-        self._n.assign_add(n)
-        self._sum.assign_add(n * mean)
-        self._squares.assign_add(n * (variance + tf.square(mean)))
-        return outputs
+        if keras.backend.backend() == "tensorflow":
+            from skin_core.training.fused import fusible, normalised
 
-    def begin(self) -> None:
-        """Forgets what was added up."""
-        for total in (self._n, self._sum, self._squares):
-            total.assign(tf.zeros_like(total))
-
-    def finish(self) -> None:
-        """Gives the original the moments of all batches together."""
-        mean = self._sum / self._n
-        self.original.moving_mean.assign(tf.cast(mean, tf.float32))
-        self.original.moving_variance.assign(tf.cast(tf.maximum(self._squares / self._n - mean**2, 0), tf.float32))
+            if fusible(layer):
+                return normalised(layer, inputs)
+        axes = [axis for axis in range(len(inputs.shape)) if axis != self._axis]
+        mean, variance = keras.ops.moments(inputs, axes)
+        outputs = keras.ops.batch_normalization(
+            inputs,
+            mean,
+            variance,
+            axis=self._axis,
+            offset=layer.beta if layer.center else None,
+            scale=layer.gamma if layer.scale else None,
+            epsilon=layer.epsilon,
+        )
+        return outputs, mean, variance
 
 
 class Statistics:
@@ -76,33 +69,50 @@ class Statistics:
 
     Args:
         model: a flat functional graph; its layers are shared, and only moving statistics are changed.
-        arranged: brings inputs by name into the structure that the graph was made with.
-        signature: a ``tf.TensorSpec`` for each input by name.
     """
 
-    def __init__(self, model: keras.Model, arranged: Callable, signature: Mapping[str, tf.TensorSpec]) -> None:
+    def __init__(self, model: keras.Model) -> None:
         self._layers: list[MeasuringNormalization] = []
+        moments: list[keras.KerasTensor] = []
 
         def shared(layer: keras.layers.Layer) -> keras.layers.Layer:
-            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable:
+            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable or keeps_statistics(layer):
                 return layer
-            self._layers.append(MeasuringNormalization(layer))
-            return self._layers[-1]
+            return MeasuringNormalization(layer)
 
-        measuring = keras.models.clone_model(model, clone_function=shared)
-        # Not training: dropout is off. The measuring layers do their work either way.
-        self._run = tf.function(lambda batch: measuring(arranged(batch), training=False), input_signature=(signature,))
+        def called(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+            outputs = layer(*args, **kwargs)
+            if not isinstance(layer, MeasuringNormalization):
+                return outputs
+            self._layers.append(layer)
+            moments.extend(outputs[1:])
+            return outputs[0]
 
-    def measure(self, batches: Iterable[Mapping[str, tf.Tensor]]) -> None:
-        """One pass over the batches; where there is no such layer or no batch, nothing changes."""
-        if not self._layers:
+        measuring = keras.models.clone_model(model, clone_function=shared, call_function=called)
+        # Moments have no row for an image, so a batch must not be filled up.
+        self._run = forward(keras.Model(measuring.input, moments), by_row=False) if moments else None
+
+    def measure(self, batches: Iterable[Mapping[str, Any]]) -> None:
+        """One pass over the batches; where there is no such layer or no batch, nothing changes.
+
+        Args:
+            batches: inputs by name. Each is normalised by its own moments, as in training, but without dropout.
+        """
+        if self._run is None:
             return
-        for layer in self._layers:
-            layer.begin()
-        seen = False
+        images = 0
+        # Double precision: a variance is the small difference of two large sums.
+        sums = [[np.float64(0), np.float64(0)] for _ in self._layers]
         for batch in batches:
-            self._run(batch)
-            seen = True
-        if seen:
-            for layer in self._layers:
-                layer.finish()
+            size = len(next(iter(batch.values())))
+            found = [np.asarray(moment, np.float64) for moment in self._run(batch)]
+            for total, mean, variance in zip(sums, found[::2], found[1::2], strict=True):
+                total[0] = total[0] + size * mean
+                total[1] = total[1] + size * (variance + mean**2)
+            images += size
+        if not images:
+            return
+        for layer, (total, squares) in zip(self._layers, sums, strict=True):
+            mean = total / images
+            layer.original.moving_mean.assign(mean.astype(np.float32))
+            layer.original.moving_variance.assign(np.maximum(squares / images - mean**2, 0).astype(np.float32))

@@ -16,8 +16,8 @@ from skin_core.errors import ConfigError
 from skin_core.models.registry import family
 from skin_core.paths import atomic_path
 from skin_core.progress import Progress
+from skin_core.training import backend, network
 from skin_core.training import features as feature_cache
-from skin_core.training import network
 from skin_core.training.feed import FeatureFeed, Feed, PixelFeed
 from skin_core.training.folder import BATCH_COLUMNS, EPOCH_COLUMNS, RunFolder, append_rows, read_rows, write_rows
 from skin_core.training.loop import Listeners, Loop, Position, StopRequested
@@ -50,7 +50,8 @@ class Session:
         self._tracker: Tracker
         self._network: keras.Model
         self._objective: Objective
-        self._backbone: feature_cache.Backbone
+        self._frozen: feature_cache.Backbone
+        self._backend = ""
         self._unsynced: list[Mapping[str, float]] = []
 
     def run(self) -> None:
@@ -62,6 +63,8 @@ class Session:
         """
         state = self.folder.update_state(status="preparing")
         self._told(Progress("Starting", 0, 0))
+        # Before anything long: a backend that is not there should not be told after an hour of preparing.
+        self._backend = backend.choose(state.backend)
         self._tracker = self._tracked(state.tracking_id)
         self.folder.update_state(tracking_id=self._tracker.tracking_id)
         ended = "FAILED"
@@ -84,7 +87,8 @@ class Session:
         from skin_core.training.tracking import Tracker
 
         title = self.config.title or self.folder.run_id
-        return Tracker.open(self.folder.run_id, title, self.config, tracking_id)
+        tags = self.folder.read_tags()
+        return Tracker.open(self.folder.run_id, title, self.config, tracking_id, tags, backend=self._backend)
 
     def _prepared(self) -> Prepared:
         return prepare(self.folder, self.config, self._told)
@@ -130,30 +134,38 @@ class Session:
     def _loop(self, prepared: Prepared, pixels: Pixels) -> Loop:
         from skin_core.models.objective import objective_of
         from skin_core.models.split import split_at_frozen
+        from skin_core.training.optimizer import optimizer_for
         from skin_core.training.step import Step, start_deterministic
 
         config = self.config
-        self._told(Progress("Loading TensorFlow", 0, 0))
+        self._told(Progress(f"Loading {backend.TITLES[self._backend]}", 0, 0))
         threads = self.folder.read_state().threads or len(os.sched_getaffinity(0))
-        self.folder.update_state(threads=threads)
         start_deterministic(config.seed, threads)
+        self.folder.update_state(threads=threads, backend=self._backend, backend_version=backend.version(self._backend))
         self._told(Progress("Building the network", 0, 0))
         model = network.build(config, prepared, self.folder)
         mixing = bool(config.augmentation.mixup or config.augmentation.cutmix)
-        objective = objective_of(model, len(prepared.classes), label_smoothing=config.label_smoothing, mixing=mixing)
+        labels = prepared.labels[prepared.rows("train")]
+        objective = objective_of(
+            model,
+            len(prepared.classes),
+            label_smoothing=config.label_smoothing,
+            mixing=mixing,
+            form=config.loss,
+            counts=np.bincount(labels, minlength=len(prepared.classes)).tolist(),
+        )
         trained = model
         if config.freeze_backbone:
             backbone, trained = split_at_frozen(model, family(config.family))
-            self._backbone = feature_cache.Backbone(backbone)
+            self._frozen = feature_cache.Backbone(backbone)
         self._network, self._objective = trained, objective
         feed = self._feed(prepared, pixels)
         if not trained.trainable_variables:
             raise ConfigError("Nothing of the network is trainable; set freeze_backbone to false.")
-        labels = prepared.labels[prepared.rows("train")]
         write_distribution(self.folder.artifacts, distribution(labels, feed.plan(0), prepared.classes))
         loop = Loop(
             config,
-            Step(trained, objective.loss(), config.learning_rate),
+            Step(trained, objective.loss(), optimizer_for(trained, config)),
             feed,
             risk_levels=prepared.risk_levels,
             folder=self.folder.checkpoints,
@@ -176,7 +188,7 @@ class Session:
 
     def _features(self, prepared: Prepared, pixels: Pixels, side: str) -> feature_cache.Features:
         return feature_cache.backbone_features(
-            self._backbone,
+            self._frozen,
             pixels,
             prepared.rows(side),
             self.config,

@@ -10,18 +10,23 @@ import threading
 import skin_core.quiet  # noqa: F401  (the worker inherits the environment)
 from skin_core.paths import PROJECT_ROOT
 from skin_core.training.folder import RunFolder
-from skin_core.training.liveness import record_worker
+from skin_core.training.liveness import WorkedFolder, record_worker
 
 
 def spawn_worker(folder: RunFolder) -> int:
-    """Starts ``python -m skin_core.training.worker RUN_ID`` and returns its process id.
+    """Starts ``python -m skin_core.training.worker RUN_ID`` and returns its process id."""
+    return spawn("skin_core.training.worker", folder.run_id, folder)
+
+
+def spawn(module: str, name: str, folder: WorkedFolder) -> int:
+    """Starts ``python -m MODULE NAME``, notes it in the folder as its worker and returns its process id.
 
     The child is in its own session, so neither Ctrl-C in the app's terminal nor the end of the app reaches it.
     """
     path = os.pathsep.join(part for part in (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")) if part)
     with open(folder.log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "skin_core.training.worker", folder.run_id],
+            [sys.executable, "-m", module, name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class RunView:
         tracking_id: its id in the tracking store, once there.
         fold: of a cross-validated run (``config.folds``): the fold under way or last at work, from 1; ``epoch`` is then of
             that fold, and ``best`` the pooled out-of-fold figures, once all folds are done.
+        tags: where it comes from: "recipe", or "search" and "trial" (its number, from 1).
     """
 
     run_id: str
@@ -78,6 +80,7 @@ class RunView:
     bundles: tuple[str, ...]
     tracking_id: str | None
     fold: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at_work(self) -> bool:
@@ -90,8 +93,13 @@ class RunView:
         return self.status in RESUMABLE
 
 
-def create(config: RunConfig) -> str:
+def create(config: RunConfig, tags: Mapping[str, str] | None = None) -> str:
     """Checks a configuration as far as that is quick, and makes the run's folder.
+
+    Args:
+        config: what to do.
+        tags: where the run comes from: "recipe", or "search" and "trial" (its number, from 1). They change nothing in
+            what it does, and go into the tracking store.
 
     Returns:
         The run's id. It is not started.
@@ -101,7 +109,7 @@ def create(config: RunConfig) -> str:
         DataSourceError: if the data path does not exist.
         RunError: if the run to start from does not exist or has no weights yet.
     """
-    config = _checked(config)
+    config = checked(config)
     now = time.time()
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.family}-{secrets.token_hex(2)}"
     # Made beside and renamed, so that nobody ever lists half a run.
@@ -109,6 +117,8 @@ def create(config: RunConfig) -> str:
     try:
         folder = RunFolder(making)
         write_text(folder.config, config.model_dump_json(indent=1))
+        if tags:
+            write_text(folder.tags, json.dumps(dict(tags), indent=1))
         folder.write_state(RunState(status="queued", created=now, updated=now, epochs=config.epochs))
         folder.log.touch()
         making.chmod(0o755)
@@ -184,6 +194,7 @@ def view(run_id: str) -> RunView:
     try:
         config = folder.read_config()
         state = folder.read_state()
+        tags = folder.read_tags()
     except (ConfigError, ValueError, TypeError, OSError) as error:
         raise RunError(
             f"The files of run '{run_id}' cannot be read ({error}); delete its folder {folder.path}."
@@ -215,6 +226,7 @@ def view(run_id: str) -> RunView:
         bundles=published(folder),
         tracking_id=state.tracking_id,
         fold=state.fold,
+        tags=tags,
     )
 
 
@@ -245,7 +257,12 @@ def status_of(folder: RunFolder, state: RunState) -> str:
     return "stopping" if folder.stop_request.exists() else state.status
 
 
-def _checked(config: RunConfig) -> RunConfig:
+def checked(config: RunConfig) -> RunConfig:
+    """The configuration with its data set's absolute path, if family and settings go together.
+
+    Raises:
+        ConfigError, DataSourceError, RunError: see `create`.
+    """
     chosen = family(config.family)
     if not config.data or not Path(config.data).expanduser().exists():
         raise DataSourceError(f"The data set '{config.data}' does not exist; give the folder or csv of a data set.")

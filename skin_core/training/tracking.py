@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "lesionlab"
 RUN_TAG = "lesionlab.run"
+BACKEND_TAG = "lesionlab.backend"
 # MLflow refuses larger batches of metrics.
 _AT_ONCE = 1000
 
@@ -52,13 +53,25 @@ class Tracker:
 
     @classmethod
     def open(
-        cls, run_id: str, title: str, config: RunConfig, tracking_id: str | None, *, parent: str | None = None
+        cls,
+        run_id: str,
+        title: str,
+        config: RunConfig,
+        tracking_id: str | None,
+        origin: Mapping[str, str] | None = None,
+        *,
+        backend: str,
+        parent: str | None = None,
     ) -> Tracker:
         """Connects to the store, and makes the run there unless it exists.
 
         Args:
-            run_id, title, config: of the run.
-            tracking_id: its id in the store; None makes it.
+            run_id: the run's id in the workspace.
+            title: its name for people.
+            config: every setting is logged as a parameter.
+            tracking_id: its id in the store, or None before it is there.
+            origin: where it comes from (see `store.create`); each becomes a tag ``lesionlab.NAME``.
+            backend: what the run trains with.
             parent: id in the store of the run that it is a part of.
 
         Raises:
@@ -75,9 +88,10 @@ class Tracker:
             with FileLock(workspace() / "mlflow.lock"):
                 client = MlflowClient(uri)
                 if tracking_id is None:
-                    tags = {RUN_TAG: run_id, "mlflow.runName": title}
+                    tags = {RUN_TAG: run_id, BACKEND_TAG: backend, "mlflow.runName": title}
                     if parent is not None:
                         tags["mlflow.parentRunId"] = parent
+                    tags |= {f"lesionlab.{name}": value for name, value in (origin or {}).items()}
                     tracking_id = client.create_run(_experiment(client), tags=tags).info.run_id
                     for name, value in _flat(config.model_dump()).items():
                         client.log_param(tracking_id, name, str(value)[:500])

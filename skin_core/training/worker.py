@@ -19,22 +19,25 @@ from skin_core.errors import SkinCoreError
 from skin_core.progress import Progress
 from skin_core.training import queue
 from skin_core.training.folder import RunFolder
-from skin_core.training.liveness import beating, record_worker
+from skin_core.training.liveness import WorkedFolder, beating, record_worker
 from skin_core.training.loop import StopRequested
 
 log = logging.getLogger("skin_core.training")
 
 _LAST_WORD_BYTES = 128 * 1024
 
+# How TensorFlow, JAX and PyTorch (on a GPU, on a processor) tell it, none of which is imported here.
+_OUT_OF_MEMORY = ("ResourceExhaustedError", "RESOURCE_EXHAUSTED", "OutOfMemoryError", "DefaultCPUAllocator")
+
 
 class StopSignal:
-    """Whether the run was asked to stop: by its stop file, or by the machine shutting down (SIGTERM).
+    """Whether the work was asked to stop: by its stop file, or by the machine shutting down (SIGTERM).
 
     Args:
-        folder: of the run.
+        folder: of the run, or of the search.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: WorkedFolder) -> None:
         self._file = folder.stop_request
         self._terminated = threading.Event()
         if threading.current_thread() is threading.main_thread():
@@ -56,12 +59,12 @@ def main(run_id: str) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
     logging.captureWarnings(True)
-    # MLflow's set-up of its tables says dozens of lines that nobody needs.
-    for noisy in ("alembic", "mlflow", "absl"):
+    # MLflow's set-up of its tables says dozens of lines that nobody needs, and JAX tells of each device that is not there.
+    for noisy in ("alembic", "mlflow", "absl", "jax"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     record_worker(folder, os.getpid())
     stop = StopSignal(folder)
-    with beating(folder), _room_for_the_last_word(folder) as give_room:
+    with beating(folder), room_for_the_last_word(folder) as give_room:
         try:
             with queue.device_turn(run_id, lambda ahead: _wait(folder, stop, ahead)):
                 _work(folder, stop)
@@ -82,7 +85,7 @@ def sentence_of(error: BaseException) -> str:
     """What a person is told of an error."""
     if isinstance(error, SkinCoreError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    if isinstance(error, MemoryError) or any(word in f"{type(error).__name__}: {error}" for word in _OUT_OF_MEMORY):
         return "Training ran out of memory; lower batch_size or image_size, and start again."
     # SQLite (the tracking store) tells a full disk in words only, through whatever wraps it.
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -93,7 +96,7 @@ def sentence_of(error: BaseException) -> str:
 
 
 @contextmanager
-def _room_for_the_last_word(folder: RunFolder) -> Iterator[Callable[[], None]]:
+def room_for_the_last_word(folder: WorkedFolder) -> Iterator[Callable[[], None]]:
     """Keeps a little space that is given back before the end is told: on a full disk the run would look killed."""
     reserve = folder.path / "reserve"
     with suppress(OSError):

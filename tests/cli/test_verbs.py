@@ -17,8 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 VERBS = [
     "demo-data",
     "audit",
+    "recipes",
     "train",
     "cross-validate",
+    "search",
     "runs",
     "evaluate",
     "publish",
@@ -64,7 +66,7 @@ def demo(home: Path) -> Path:
 def run(home: Path, demo: Path) -> dict:
     settings = ("epochs=2", "image_size=32", "batch_size=16", "early_stopping=0")
     overrides = [part for setting in settings for part in ("--set", setting)]
-    return document("train", demo, "--family", "light_cnn", *overrides, home=home)
+    return document("train", demo, "--recipe", "light_cnn", *overrides, home=home)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,13 @@ def test_wrong_usage_is_exit_code_2(home: Path) -> None:
     assert call("no-such-verb", home=home).returncode == 2
     assert call("audit", home=home).returncode == 2
     assert call("train", "somewhere", home=home).returncode == 2
+    both = call("train", "somewhere", "--family", "light_cnn", "--recipe", "light_cnn", home=home)
+    assert both.returncode == 2 and "leave --family out" in both.stderr
+    other = call("train", "somewhere", "--recipe", "light_cnn", "--set", "family=isic_cnn", home=home)
+    assert other.returncode == 2
+    assert call("search", "somewhere", home=home).returncode == 2
+    assert call("search", "--resume", home=home).returncode == 2
+    assert call("search", "somewhere", "--resume", "--study", "x", home=home).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -93,6 +102,9 @@ def test_wrong_usage_is_exit_code_2(home: Path) -> None:
         (("train", "/no/such/folder", "--family", "light_cnn"), "/no/such/folder"),
         (("train", "/", "--family", "no_such_family"), "no_such_family"),
         (("train", "/", "--family", "light_cnn", "--set", "epochs.x=1"), "'epochs' has no parts"),
+        (("train", "/", "--recipe", "cake"), "There is no recipe 'cake'; there are light_cnn, "),
+        (("search", "/", "--family", "light_cnn", "--space", "seed=1,2"), "'seed' cannot be searched"),
+        (("search", "--resume", "--study", "nosuchsearch"), "nosuchsearch"),
         (("evaluate", "nosuchrun"), "nosuchrun"),
         (("publish", "nosuchrun", "--name", "x"), "nosuchrun"),
         (("screen", "no-such-bundle", "a.jpg"), "no-such-bundle"),
@@ -125,8 +137,21 @@ def test_audit_names_its_findings_by_the_path_below_the_root(home: Path) -> None
 def test_train_prints_the_run_and_runs_lists_it(home: Path, run: dict) -> None:
     assert run["status"] == "finished"
     assert run["epoch"] == run["epochs"] == 2
+    assert (run["family"], run["tags"]) == ("light_cnn", {"recipe": "light_cnn"})
     listed = document("runs", home=home)
     assert [item["run"] for item in listed if item["run"] == run["run"]] == [run["run"]]
+
+
+def test_recipes_are_listed_with_time_and_figure(home: Path) -> None:
+    listed = document("recipes", home=home)
+    (published,) = [one for one in listed if one["name"] == "published_light_cnn"]
+    assert published["command"] == "python -m skin_core train DATA --recipe published_light_cnn"
+    assert published["settings"]["monitor"] == "val_accuracy"
+    assert published["takes"] and "0.143" in published["expect"]
+    told = call("recipes", home=home).stdout
+    for one in listed:
+        for line in (f"{one['name']}: {one['title']}", f"  Time: {one['takes']}", f"  Figure: {one['expect']}"):
+            assert line in told.splitlines()
 
 
 def test_evaluate_reports_intervals_or_null(home: Path, run: dict) -> None:
@@ -232,3 +257,30 @@ def test_predict_writes_the_competition_form(home: Path, bundle: str) -> None:
 def test_evaluate_bundle_leaves_out_what_it_was_trained_on(home: Path, bundle: str, demo: Path) -> None:
     result = document("evaluate-bundle", bundle, demo, home=home)
     assert 0 < result["n"] < 90
+    assert result["blind"] is True and result["mapping"]["mel"] == "mel"
+    assert {"value", "low", "high"} == set(result["metrics"]["balanced_accuracy"])
+
+
+def test_evaluate_bundle_maps_classes_by_hand_and_writes_a_report(home: Path, bundle: str, tmp_path: Path) -> None:
+    document("demo-data", "--layout", "folder", "--out", tmp_path / "own", "--n", "40", "--seed", "8", home=home)
+    report = tmp_path / "report.html"
+    maps = ("--map", "malignant=mel", "--map", "benign=none")
+    result = document("evaluate-bundle", bundle, tmp_path / "own", *maps, "--report", report, home=home)
+    assert result["n"] == 40 and result["mapping"] == {"benign": None, "malignant": "mel"}
+    assert "How the classes met" in report.read_text()
+    for pair, says in (("malignant", "their class=our class"), ("malignant=melanoom", "no class 'melanoom'")):
+        refused = call("evaluate-bundle", bundle, tmp_path / "own", "--map", pair, home=home)
+        assert refused.returncode == 1 and says in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_evaluate_bundle_tells_that_it_is_not_blind(home: Path, bundle: str, demo: Path) -> None:
+    told = call("evaluate-bundle", bundle, demo, "--keep-seen", home=home)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("90 images, not blind") and "Note: Not blind: " in told.stdout
+
+
+def test_publish_takes_the_rule_of_the_threshold(home: Path, run: dict, bundle: str) -> None:
+    result = document("publish", run["run"], "--name", "by-rule", "--rule", "specificity=0.8", home=home)
+    assert result["operating_point"]["chosen"] == "the lowest with a specificity of at least 0.8"
+    refused = call("publish", run["run"], "--name", "other", "--rule", "best", home=home)
+    assert refused.returncode == 1 and "A rule reads youden, sensitivity=0.95" in refused.stderr

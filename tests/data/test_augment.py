@@ -2,21 +2,24 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from skin_core.config import Augmentation
-from skin_core.data.augment import ERASED_AREA, Augmenter, Mixer, epoch_draws, mixing, parameters, view_draws
+from skin_core.data.augment import _DRAWS, ERASED_AREA, epoch_draws, parameters, view_draws
+from skin_core.data.changes import changed as apply
+from skin_core.data.mixing import mixed, mixing
 
 
-def apply(images, given):
-    return Augmenter(tuple(given))(
-        tf.constant(images, tf.float32), {k: tf.constant(v) for k, v in given.items()}
-    ).numpy()
+def middle(**chosen):
+    """One row of draws: everything in the middle, where nothing is changed, but for what is given."""
+    draws = np.full((1, len(_DRAWS)), 0.5, np.float32)
+    for name, value in chosen.items():
+        draws[0, _DRAWS.index(name)] = value
+    return draws
 
 
 @pytest.fixture
 def image():
-    return np.arange(4 * 4 * 3, dtype=np.float32).reshape(1, 4, 4, 3)
+    return np.arange(4 * 4 * 3, dtype=np.uint8).reshape(1, 4, 4, 3)
 
 
 def test_draws_depend_on_what_they_are_for():
@@ -48,66 +51,141 @@ def test_the_two_ways_of_a_flip_are_independent():
 
 
 def test_a_quarter_turn_is_a_quarter_turn(image):
-    draws = np.full((1, 11), 0.5, np.float32)
-    draws[0, 2] = 1.0
-    turned = apply(image, parameters(Augmentation(rotation=0.25), draws, 4))
-    np.testing.assert_allclose(turned[0], np.rot90(image[0]), atol=1e-3)
+    turned = apply(image, parameters(Augmentation(rotation=0.25), middle(angle=1.0), 4))
+    np.testing.assert_array_equal(turned[0], np.rot90(image[0]))
 
 
 def test_no_turn_and_no_zoom_leave_the_image(image):
-    draws = np.full((1, 11), 0.5, np.float32)
-    unchanged = apply(image, parameters(Augmentation(rotation=0.5, zoom=0.5), draws, 4))
-    np.testing.assert_allclose(unchanged, image, atol=1e-4)
+    everything = Augmentation(rotation=0.5, zoom=0.5, aspect=0.5, shift=0.5)
+    np.testing.assert_array_equal(apply(image, parameters(everything, middle(), 4)), image)
 
 
 def test_zoom_keeps_the_centre():
-    images = np.zeros((1, 9, 9, 3), np.float32)
+    images = np.zeros((1, 9, 9, 3), np.uint8)
     images[:, 4, 4] = 90
-    draws = np.full((1, 11), 0.5, np.float32)
-    draws[0, 3] = 0.0
     # Factor 1/2: each output pixel lies half as far from the centre in the input.
-    zoomed = apply(images, parameters(Augmentation(zoom=0.5), draws, 9))
-    np.testing.assert_allclose(zoomed[0, 4, 3:6, 0], [45, 90, 45], atol=1e-3)
+    zoomed = apply(images, parameters(Augmentation(zoom=0.5), middle(zoom=0.0), 9))
+    np.testing.assert_array_equal(zoomed[0, 4, 3:6, 0], [45, 90, 45])
+
+
+def test_a_stretch_keeps_the_area():
+    images = np.zeros((1, 9, 9, 3), np.uint8)
+    images[:, 4, 4] = 90
+    # Of 3 in all: each output pixel lies √3 times as far from the centre across, and 1/√3 times as far down.
+    given = parameters(Augmentation(aspect=2 / 3), middle(aspect=1.0), 9)
+    np.testing.assert_allclose(given["matrix"][0, :, :2], [[(5 / 3) ** 0.5, 0], [0, (5 / 3) ** -0.5]], atol=1e-6)
+    assert apply(images, given)[0, 3:6, 4, 0].tolist() == [20, 90, 20]  # 1 - 0.7746 of 90, on both sides.
+
+
+def test_a_shift_moves_and_mirrors_the_edge(image):
+    moved = apply(image, parameters(Augmentation(shift=0.25), middle(shift_x=1.0), 4))
+    np.testing.assert_array_equal(moved[0, :, :3], image[0, :, 1:])
+    np.testing.assert_array_equal(moved[0, :, 3], image[0, :, 3])
 
 
 def test_brightness_and_contrast_work_on_the_range_0_to_255():
-    images = np.full((1, 2, 2, 3), 100, np.float32)
+    images = np.full((1, 2, 2, 3), 100, np.uint8)
     images[0, 0, 0] = 140
-    draws = np.full((1, 11), 0.5, np.float32)
-    draws[0, 4], draws[0, 5] = 1.0, 1.0
+    draws = middle(brightness=1.0, contrast=1.0)
     brighter = apply(images, parameters(Augmentation(brightness=0.2), draws, 2))
-    np.testing.assert_allclose(np.unique(brighter), [151, 191], atol=1e-3)
+    np.testing.assert_array_equal(np.unique(brighter), [151, 191])
     # About the mean of 110: 100 - 10 * 0.5 and 140 + 30 * 0.5.
     contrasted = apply(images, parameters(Augmentation(contrast=0.5), draws, 2))
-    np.testing.assert_allclose(np.unique(contrasted), [95, 155], atol=1e-3)
+    np.testing.assert_array_equal(np.unique(contrasted), [95, 155])
     assert apply(images, {"brightness": np.float32([300])}).max() == 255
+
+
+def test_other_light_changes_the_balance_and_not_the_brightness():
+    grey = np.full((1, 2, 2, 3), 100, np.uint8)
+    # Red up and blue down by the same factor, 1.44 with a strength of 0.44.
+    warm = apply(grey, parameters(Augmentation(color=0.44), middle(gain_red=1.0, gain_blue=0.0), 2))
+    np.testing.assert_array_equal(warm[0, 0, 0], [144, 100, 69])
+    colored = np.broadcast_to(np.uint8([120, 90, 60]), (1, 2, 2, 3))
+    # Saturation about the mean of 90: half as much color more.
+    np.testing.assert_array_equal(
+        apply(colored, parameters(Augmentation(color=0.5), middle(saturation=1.0), 2))[0, 0, 0], [135, 90, 45]
+    )
+    # Gamma 2: (51 / 255)² of the full range.
+    darker = apply(np.full((1, 2, 2, 3), 51, np.uint8), parameters(Augmentation(color=1.0), middle(gamma=1.0), 2))
+    assert np.unique(darker).tolist() == [10]
+
+
+def test_blur_spreads_and_sharpening_steepens_an_edge():
+    edge = np.zeros((1, 32, 32, 3), np.uint8)
+    edge[:, :, :16], edge[:, :, 16:] = 100, 150
+    soft = apply(edge, parameters(Augmentation(sharpness=1.0), middle(sharpness=0.0), 32))[0, 0, :, 0].astype(int)
+    hard = apply(edge, parameters(Augmentation(sharpness=1.0), middle(sharpness=1.0), 32))[0, 0, :, 0].astype(int)
+    assert soft[15] - soft[0] > 3 and soft[16] - soft[15] < 50 < hard[16] - hard[15]
+    assert (np.diff(soft) >= 0).all() and soft[0] == hard[0] == 100 and soft[-1] == hard[-1] == 150
+
+
+def test_lost_resolution_is_the_mean_of_what_was_there():
+    checker = np.indices((8, 8)).sum(axis=0) % 2 * 200
+    images = np.repeat(checker[None, :, :, None], 3, axis=3).astype(np.uint8)
+    # 0.8 · 0.625 of the pixels go: four of eight are left, each the mean of two black and two bright ones.
+    lost = apply(images, parameters(Augmentation(resolution=0.625), middle(resolution=1.0), 8))
+    assert np.unique(lost).tolist() == [100]
+    # The lower half of the draws keeps all.
+    np.testing.assert_array_equal(
+        apply(images, parameters(Augmentation(resolution=0.625), middle(resolution=0.3), 8)), images
+    )
+
+
+def test_compression_changes_little_and_keeps_the_channels_apart():
+    red = np.zeros((1, 16, 16, 3), np.uint8)
+    red[..., 0] = 200
+    given = parameters(Augmentation(compression=1.0), middle(compression=1.0), 16)
+    assert given["quality"].tolist() == [15.0]
+    written = apply(red, given)[0].astype(int)
+    assert np.abs(written - red[0]).max() < 30 and (written[..., 0] > 150).all()
+
+
+def test_what_lies_on_the_skin_is_dark_and_thin_and_is_there_as_often_as_told():
+    skin = np.full((300, 64, 64, 3), 200, np.uint8)
+    for name in ("hair", "marks"):
+        draws = epoch_draws(300, seed=0, epoch=0)
+        found = apply(skin, parameters(Augmentation(**{name: 0.4}), draws, 64))
+        touched = (found != 200).any(axis=3)
+        there = touched.any(axis=(1, 2))
+        assert abs(there.mean() - 0.4) < 0.1
+        assert touched[there].mean(axis=(1, 2)).max() < 0.5
+        np.testing.assert_array_equal(found, apply(skin, parameters(Augmentation(**{name: 0.4}), draws, 64)))
+    # Each image gets its own.
+    assert len({image.tobytes() for image in found[there]}) == there.sum()
+
+
+def test_a_vignette_darkens_the_corners_and_leaves_the_middle():
+    skin = np.full((100, 32, 32, 3), 200, np.uint8)
+    found = apply(skin, parameters(Augmentation(vignette=1.0), epoch_draws(100, seed=0, epoch=0), 32)).astype(int)
+    assert (found[:, 16, 16] == 200).all()
+    corners = found[:, [0, 0, -1, -1], [0, -1, 0, -1], 0].mean(axis=1)
+    assert (corners <= 200).all() and (corners < 150).mean() > 0.5
 
 
 def test_erasing_blacks_out_a_rectangle_of_the_stated_area():
     given = parameters(Augmentation(erasing=0.5), epoch_draws(200, seed=0, epoch=0), 64)
-    erased = apply(np.full((200, 64, 64, 3), 255, np.float32), given)
+    erased = apply(np.full((200, 64, 64, 3), 255, np.uint8), given)
     share = (erased[..., 0] == 0).mean(axis=(1, 2))
     hit = share > 0
     assert 0.4 < hit.mean() < 0.6
     # Two sides drawn by their squares; a border pixel more or less.
     assert share[hit].min() > ERASED_AREA[0] * 0.7 and share[hit].max() < ERASED_AREA[1] * 1.1
-    assert set(np.unique(erased)) == {0.0, 255.0}
+    assert set(np.unique(erased)) == {0, 255}
 
 
 def test_copies_are_changed_even_where_augmentation_is_off():
     copies = np.array([False, True])
     given = parameters(Augmentation(), epoch_draws(2, seed=3, epoch=0), 16, copies=copies)
-    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.float32)
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
     changed = apply(images, given)
-    np.testing.assert_allclose(changed[0], images[0], atol=1e-2)
-    assert np.abs(changed[1] - images[1]).mean() > 5
+    np.testing.assert_array_equal(changed[0], images[0])
+    assert np.abs(changed[1].astype(int) - images[1]).mean() > 5
 
 
 def mix(augmentation, images, targets, weights, tabular=None):
     given = mixing(augmentation, len(images), batch_size=len(images), size=images.shape[1], seed=0, epoch=0)
-    inputs = {"image": tf.constant(images), **({} if tabular is None else {"tabular": tf.constant(tabular)})}
-    tensors = {name: tf.constant(value) for name, value in vars(given).items()}
-    return given, *Mixer(augmentation)(inputs, tf.constant(targets), tf.constant(weights), tensors)
+    inputs = {"image": images, **({} if tabular is None else {"tabular": tabular})}
+    return given, *mixed(inputs, targets, weights, given)
 
 
 @pytest.mark.parametrize("augmentation", [Augmentation(mixup=1.0), Augmentation(cutmix=1.0)])
@@ -117,8 +195,8 @@ def test_mixing_blends_pixels_and_targets_in_one_proportion(augmentation):
     images = np.broadcast_to(np.arange(n, dtype=np.float32)[:, None, None, None], (n, 16, 16, 3)).copy()
     targets = np.eye(n, dtype=np.float32)
     given, inputs, target, weight = mix(augmentation, images, targets, np.ones(n, np.float32), targets)
-    np.testing.assert_allclose(inputs["image"].numpy().mean(axis=(1, 2, 3)), target.numpy() @ np.arange(n), atol=1e-4)
-    np.testing.assert_allclose(target.numpy().sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(inputs["image"].mean(axis=(1, 2, 3)), target @ np.arange(n), atol=1e-4)
+    np.testing.assert_allclose(target.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(inputs["tabular"], target, atol=1e-6)
     np.testing.assert_allclose(weight, 1, atol=1e-6)
     assert sorted(given.partner) == list(range(n))

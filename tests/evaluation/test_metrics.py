@@ -131,10 +131,23 @@ def test_a_guess_that_weighs_classes_alike_goes_by_what_exceeds_its_share() -> N
     labels = np.array([0, 0, 1, 1])
     scored = replace(_two_classes(labels, probabilities), priors=np.array([0.9, 0.1]))
     found = {name: values[0] for name, values in scored.figures(np.ones((1, 4))).items()}
-    assert found["balanced_accuracy"] == pytest.approx((1 + 0) / 2)
+    # Likeliest: always 0, which finds all of class 0 and nothing of class 1.
+    assert found["balanced_accuracy_likeliest"] == pytest.approx((1 + 0) / 2)
     # Guesses 0, 1, 1, 0: half of each class.
-    assert found["balanced_accuracy_equal_priors"] == pytest.approx((0.5 + 0.5) / 2)
-    assert "balanced_accuracy_equal_priors" not in _two_classes(labels, probabilities).figures(np.ones((1, 4)))
+    assert found["balanced_accuracy"] == pytest.approx((0.5 + 0.5) / 2)
+    assert found["sensitivity_rare"] == 0.5 and found["precision_rare"] == 0.5 and found["accuracy"] == 0.5
+    assert scored.class_rule == "alike" and scored.confusion().tolist() == [[1, 1], [1, 1]]
+    assert scored.confusion("likeliest").tolist() == [[2, 0], [2, 0]]
+    # Of the two pictures that are named rare, one is.
+    assert scored.shares()["precision_rare"].tolist() == [False, True, True, False]
+
+
+def test_without_shares_the_likeliest_class_is_all_that_can_be_judged() -> None:
+    probabilities = np.array([[0.95, 0.05], [0.8, 0.2], [0.8, 0.2], [0.3, 0.7]])
+    scored = _two_classes(np.array([0, 0, 1, 1]), probabilities)
+    found = {name: values[0] for name, values in scored.figures(np.ones((1, 4))).items()}
+    assert scored.class_rule == "likeliest"
+    assert found["balanced_accuracy"] == found["balanced_accuracy_likeliest"] == pytest.approx((1 + 0.5) / 2)
 
 
 def _two_classes(labels: np.ndarray, probabilities: np.ndarray) -> Scored:

@@ -51,6 +51,46 @@ def test_youden_and_cost_by_hand() -> None:
     assert rare.sensitivity == 0.5 and rare.specificity == 1
 
 
+def test_as_many_referred_as_are_ill_by_hand() -> None:
+    # Half of the images are ill; of the four highest risks three are: 0.75 · 0.5 + 0.25 · 0.5 = 0.5 referred.
+    point = fit_point(RISK, POSITIVE, Rule("prevalence"))
+    assert point.threshold == pytest.approx(0.55) and (point.sensitivity, point.specificity) == (0.75, 0.75)
+    # At 0.1: the two highest make 0.05, the third, which is benign, brings it to 0.05 + 0.225.
+    rare = fit_point(RISK, POSITIVE, Rule("prevalence", prevalence=0.1))
+    assert rare.threshold == pytest.approx(0.75) and (rare.sensitivity, rare.specificity) == (0.5, 1.0)
+    assert rare.chosen == "the one that refers as many as are malignant or premalignant at a prevalence of 0.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("youden", Rule("youden")),
+        ("sensitivity=0.9", Rule("sensitivity", 0.9)),
+        (" specificity=0.85 ", Rule("specificity", 0.85)),
+        ("cost=20", Rule("cost", cost_ratio=20)),
+        ("cost=20@0.04", Rule("cost", cost_ratio=20, prevalence=0.04)),
+        ("prevalence=0.04", Rule("prevalence", prevalence=0.04)),
+    ],
+)
+def test_a_rule_as_it_is_typed(text: str, rule: Rule) -> None:
+    assert Rule.parse(text).words() == rule.words()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "best", "sensitivity", "sensitivity=", "sensitivity=high", "youden=1", "youden@0.1", "sensitivity=0.9@0.1"],
+)
+def test_what_is_no_rule_is_told_with_what_is_one(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"A rule reads youden, sensitivity=0\.95, .*got"):
+        Rule.parse(text)
+
+
+@pytest.mark.parametrize("text", ["sensitivity=95", "cost=0", "cost=20@4", "prevalence=1"])
+def test_a_number_that_cannot_be_is_told(text: str) -> None:
+    with pytest.raises(ConfigError, match="got"):
+        Rule.parse(text)
+
+
 @pytest.mark.parametrize("rule", [*PROPOSED, Rule("sensitivity", 1.0), Rule("specificity", 1.0)], ids=Rule.words)
 @pytest.mark.parametrize("decimals", [1, 2, 16])
 def test_the_promise_holds_with_ties(rule: Rule, decimals: int) -> None:

@@ -25,11 +25,11 @@ def test_a_folded_network_gives_the_same_with_fewer_operations():
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 2, weight.shape) for weight in layer.get_weights()])
     inputs = rng.uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
-    before = np.asarray(model(inputs, training=False))
+    before = keras.ops.convert_to_numpy(model(inputs, training=False))
 
     folded = with_folded_normalization(model)
 
     left = [layer.name for layer in folded.layers if isinstance(layer, layers.BatchNormalization)]
     assert sorted(left) == ["after_add", "two_takers"]
-    np.testing.assert_allclose(np.asarray(folded(inputs, training=False)), before, rtol=1e-5, atol=1e-3)
-    np.testing.assert_array_equal(np.asarray(model(inputs, training=False)), before)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(folded(inputs, training=False)), before, rtol=1e-5, atol=1e-3)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(inputs, training=False)), before)

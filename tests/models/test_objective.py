@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from skin_core.errors import ConfigError
 from skin_core.models.objective import Objective, objective_of
 from skin_core.models.outputs import class_probabilities
 
@@ -43,3 +44,35 @@ def test_a_sigmoid_becomes_two_columns():
     np.testing.assert_allclose(class_probabilities(np.array([0.25]), 2), [[0.75, 0.25]])
     with pytest.raises(ValueError, match=r"expected outputs of shape \(N, 7\)"):
         class_probabilities(np.zeros((2, 1)), 7)
+
+
+def test_logit_adjustment_by_hand():
+    from skin_core.models.adjusted import LogitAdjustedCrossentropy
+
+    # Shares of 3/4 and 1/4: an even guess counts as 3/4 for the first class and 1/4 for the second.
+    loss = LogitAdjustedCrossentropy([0.75, 0.25])
+    even = np.float32([[0.5, 0.5], [0.5, 0.5]])
+    each = [float(loss(np.eye(2, dtype=np.float32)[[k]], even[:1])) for k in (0, 1)]
+    np.testing.assert_allclose(each, [-np.log(0.75), -np.log(0.25)], rtol=1e-5)
+    # Smoothed by a half: three quarters of the target and one quarter of the other.
+    smoothed = LogitAdjustedCrossentropy([0.75, 0.25], label_smoothing=0.5)
+    value = float(smoothed(np.float32([[1, 0]]), even[:1]))
+    np.testing.assert_allclose(value, -(0.75 * np.log(0.75) + 0.25 * np.log(0.25)), rtol=1e-5)
+
+
+def test_logit_adjustment_takes_its_shares_from_the_training_images():
+    objective = objective_of(head(3, "softmax"), 3, form="logit_adjusted", counts=[6, 2, 0])
+    assert objective.kind == "categorical"
+    # A class that has none counts half an image.
+    np.testing.assert_allclose(objective.priors, np.array([6, 2, 0.5]) / 8.5)
+    with pytest.raises(ConfigError, match="needs a softmax"):
+        objective_of(head(1, "sigmoid"), 2, form="logit_adjusted", counts=[1, 1])
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_focal_loss_forgives_what_is_known(width):
+    objective = objective_of(head(width, "sigmoid" if width == 1 else "softmax"), max(2, width), form="focal")
+    loss, target = objective.loss(), objective.targets(np.array([1]))
+    sure = np.full((1, width), 0.9, np.float32) if width == 1 else np.float32([[0.05, 0.9, 0.05]])
+    # -(1 - p)² · log p
+    np.testing.assert_allclose(float(loss(target, sure)), -(0.1**2) * np.log(0.9), rtol=1e-4)

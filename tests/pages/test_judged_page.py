@@ -7,9 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from published import workspace_of
 
+from skin_core.screening.bundle import read_info
 from skin_core.services import background, judged, runs
 
 pytestmark = pytest.mark.timeout(900)
@@ -106,6 +108,52 @@ def test_the_images_of_a_cell(open_page, evaluated) -> None:
     assert "most confident" in _says(app)
 
 
+def test_the_matrix_weighs_classes_alike_unless_the_likeliest_is_wanted(open_page, evaluated) -> None:
+    from skin_core.services.judged_curves import cases_of
+
+    found = judged.judged(evaluated[1])
+    app = _part(open_page, evaluated[1], "Mistakes")
+    assert "so that every class weighs alike" in _says(app)
+    assert f"Accuracy, of the likeliest class: {found.row('accuracy').figure.in_words()}." in _says(app)
+    app.session_state["judged_rule_test"] = "likeliest"
+    app.run()
+    assert not app.exception and "Each picture is given its likeliest class." in _says(app)
+    alike, likeliest = (cases_of(evaluated[1], "test", rule) for rule in ("alike", "likeliest"))
+    for cases, name in ((alike, "balanced_accuracy"), (likeliest, "balanced_accuracy_likeliest")):
+        present = cases.counts.sum(axis=1) > 0
+        recalls = np.diag(cases.counts)[present] / cases.counts.sum(axis=1)[present]
+        assert recalls.mean() == pytest.approx(found.row(name).figure.value)
+
+
+def test_the_rule_of_the_threshold_is_shown_before_it_is_published(
+    open_page, evaluated, monkeypatch, tmp_path: Path
+) -> None:
+    from skin_core.services.referral import point_by_rule
+
+    # The tiny bundle's own folder is shared by all tests.
+    monkeypatch.setenv("LESIONLAB_MODELS", str(tmp_path / "models"))
+
+    run_id = evaluated[1]
+    app = open_page("pages/4_Runs.py", run=run_id)
+    assert "a threshold of" in _says(app) and "the highest with a sensitivity of at least 0.95" in _says(app)
+    app.selectbox(key=f"rule_{run_id}").set_value("specificity").run()
+    app.number_input(key=f"rule_specificity_{run_id}").set_value(80.0).run()
+    assert not app.exception and not app.error
+    point = point_by_rule(run_id, "specificity=0.8")
+    assert f"the lowest with a specificity of at least 0.8; a threshold of {point.threshold:.3f}" in _says(app)
+    app.selectbox(key=f"rule_{run_id}").set_value("cost").run()
+    app.number_input(key=f"rule_cost_prevalence_{run_id}").set_value(4.0).run()
+    assert not app.exception and "the cheapest at a prevalence of 0.04" in _says(app)
+    app.text_input(key=f"bundle_name_{run_id}").set_value("by-cost")
+    app.selectbox(key=f"rule_{run_id}").set_value("youden")
+    app.button(key="publish_run").click().run()
+    background.wait(background.find(f"publish {run_id}"), 300)
+    app.run()
+    assert not app.exception and not app.error
+    info = read_info("by-cost")
+    assert info.operating_point.chosen == "the one with the highest sum of sensitivity and specificity"
+
+
 def _cells(app) -> list[str]:
     from pages.ui.judged.cases import _cells as cells
     from skin_core.services.judged_curves import cases_of
@@ -162,3 +210,47 @@ def test_validations_curves_agree_with_its_figures(evaluated) -> None:
     found = judged.judged(evaluated[1], "validation")
     drawn = curves_of(evaluated[1], "validation", resamples=10)
     assert drawn.auc == found.row("malignancy_auc").figure.value
+
+
+def test_heat_maps_with_their_curves_and_figures(open_page, evaluated) -> None:
+    from skin_core.services.heat_maps import recorded_heat_maps
+
+    kept = recorded_heat_maps(evaluated[1])
+    app = _part(open_page, evaluated[1], "Heat maps")
+    assert f"**{kept.check.sentence()}**" in _says(app)
+    assert {"judged_deletion", "judged_insertion"} <= _charts(app)
+    table = next(
+        table.value for table in app.dataframe if table.value.columns[0] == "Figure" and len(table.value) == 11
+    )
+    gain = kept.check.figures["deletion_gain_over_random"]
+    assert table["Value (95 % interval)"].iloc[0] == f"{gain.value:.3f} ({gain.low:.3f} to {gain.high:.3f})"
+    figure = json.loads(next(c for c in app.get("plotly_chart") if c.proto.id.endswith("judged_deletion")).proto.spec)
+    named = {trace["name"]: trace for trace in figure["data"] if "name" in trace}
+    assert set(named) == {"what the map marks", "random pixels", "middle of the picture"}
+    assert named["what the map marks"]["y"] == pytest.approx(kept.curves["deletion"]["map"].y)
+    # All three begin with the whole picture and end with none of it.
+    assert len({trace["y"][0] for trace in named.values()}) == len({trace["y"][-1] for trace in named.values()}) == 1
+
+
+def test_maps_of_a_run_judged_by_an_older_version_are_checked_on_demand(open_page, evaluated) -> None:
+    from skin_core.screening.map_record import CheckedMaps
+
+    home, run_id, _ = evaluated
+    (path,) = (home / "runs" / run_id).rglob("map_check.json")
+    text = path.read_text()
+    before = CheckedMaps.model_validate_json(text)
+    path.unlink()
+    try:
+        app = _part(open_page, run_id, "Heat maps")
+        assert "was not measured yet" in _says(app)
+        app.button(key="judged_heat_maps").click().run()
+        job = background.wait(background.find(f"heat maps {run_id}"), 600)
+        assert job.state == "done", job.error
+        app.run()
+        assert not app.exception and not app.error
+        again = CheckedMaps.model_validate_json(path.read_text())
+    finally:
+        path.write_text(text)
+    # The same pictures, the same network, the same random weights.
+    assert again.curves == before.curves and again.check.figures == before.check.figures
+    assert again.check.agreement.value == pytest.approx(before.check.agreement.value, abs=0.02)

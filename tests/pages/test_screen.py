@@ -298,3 +298,55 @@ def test_the_prevalence_that_a_risk_assumes_stands_beside_it(open_page, install_
     assert f"threshold {at.threshold:.3f}" in _texts(app)
     # The decision is the same one.
     assert sentence in _texts(app)
+
+
+def _beside_the_map(app) -> str:
+    """The one caption that says what was measured of the maps."""
+    (told,) = (caption.value for caption in app.caption if caption.value.startswith(":material/straighten:"))
+    return told.removeprefix(":material/straighten: ")
+
+
+def test_what_was_measured_of_the_maps_stands_beside_them(open_page, install_bundle, lesion) -> None:
+    info = install_bundle("only")
+    app = _drop(open_page(PAGE), ("photo.jpg", lesion))
+    assert _beside_the_map(app) == info.map_check.sentence()
+    next(box for box in app.selectbox if box.label == "Method").select("Grad-CAM++").run()
+    assert "was measured for Grad-CAM only" in _beside_the_map(app)
+
+
+def test_an_older_model_says_that_its_maps_were_not_measured(open_page, install_bundle, lesion) -> None:
+    install_bundle("older", map_check=None)
+    app = _drop(open_page(PAGE), ("photo.jpg", lesion))
+    assert not app.exception
+    assert _beside_the_map(app) == "Whether this model's heat maps show what it looks at was not measured."
+
+
+def test_the_second_opinion_in_regions_and_words(open_page, install_bundle, lesion) -> None:
+    from skin_core.services.second_opinion import RISK, second_opinion, told
+
+    info = install_bundle("only")
+    bundle = load_bundle("only")
+    prediction = screen_image(bundle, lesion)
+    expected = second_opinion(bundle, prediction)
+    app = _drop(open_page(PAGE), ("photo.jpg", lesion))
+    next(box for box in app.selectbox if box.label == "Method").select("Regions, hidden in turn").run()
+    assert not app.exception and not app.error
+    box = next(box for box in app.selectbox if box.label == "Explained")
+    assert box.value == RISK and len(box.options) == 1 + len(info.classes)
+    # On a machine that is busy it is asked for first, with how long it takes.
+    if waiting := [button for button in app.button if button.label == "Hide the regions in turn"]:
+        assert "takes this model about" in _texts(app)
+        waiting[0].click().run()
+    (found,) = app.session_state["screen_regions"].values()
+    assert np.array_equal(found.values, expected.values)
+    risk = told(info, prediction, expected, RISK)
+    assert f"The risk is {risk.whole:.2f} with the whole picture and {risk.base:.2f} with every region" in _texts(app)
+    assert "Orange regions (+) raise it" in _texts(app) and "Grad-CAM" in _texts(app)
+    # A class and another opacity ask the network nothing more.
+    box.select("mel").run()
+    app.slider[0].set_value(80).run()
+    assert not app.exception
+    assert f"The probability of {info.titles['mel']} is" in _texts(app)
+    assert next(iter(app.session_state["screen_regions"].values())) is found
+    app.file_uploader(key="screen_files").set_value(None).run()
+    assert app.session_state["screen_regions"] == {}

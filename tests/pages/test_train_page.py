@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from pages.ui.run_status import choice_words
+from pages.ui.words import plain
 from skin_core.config import RunConfig
 from skin_core.models.registry import all_families, default_config
+from skin_core.recipes import all_recipes
 from skin_core.services import datasets, runs
 
 
@@ -55,6 +57,29 @@ def test_the_form_starts_from_the_familys_defaults(open_page, demo_ham10000: Pat
     assert app.selectbox(key=f"run.{name}.augmentation.flip").value == defaults.augmentation.flip
     if all_families()[name].tabular:
         assert app.multiselect(key=f"run.{name}.features").value == list(defaults.features)
+
+
+@pytest.mark.parametrize("name", sorted(all_recipes()))
+def test_a_recipe_fills_the_form_in(open_page, demo_ham10000: Path, name: str) -> None:
+    datasets.open_dataset(demo_ham10000)
+    app = open_page("pages/3_Train.py")
+    app.selectbox(key="train_recipe").set_value(name).run()
+    assert not app.exception and not app.error
+    recipe = all_recipes()[name]
+    config = recipe.config(str(demo_ham10000))
+    form = f"recipe.{name}"
+    assert app.number_input(key=f"{form}.epochs").value == config.epochs
+    assert app.number_input(key=f"{form}.image_size").value == config.image_size
+    assert app.number_input(key=f"{form}.recalibration_images").value == config.recalibration_images
+    assert app.selectbox(key=f"{form}.monitor").value == config.monitor
+    assert app.selectbox(key=f"{form}.balance").value == config.balance
+    assert app.number_input(key=f"{form}.augmentation.rotation").value == config.augmentation.rotation
+    # What it is, how long it takes and which figure to expect stand above the form; the family follows.
+    told = " ".join([*(text.value for text in app.markdown), *(caption.value for caption in app.caption)])
+    for part in (recipe.paragraph, recipe.takes, recipe.expect):
+        assert plain(part) in told
+    assert app.text_input(key=f"train_family_of_{name}").value == all_families()[recipe.family].title
+    assert "train_family" not in {box.key for box in app.selectbox}
 
 
 def test_a_set_with_one_class_cannot_be_started(open_page, demo_ham10000: Path, tmp_path: Path) -> None:

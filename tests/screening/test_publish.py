@@ -11,7 +11,8 @@ import pytest
 
 from skin_core.config import apply_overrides
 from skin_core.errors import BundleError, RunError
-from skin_core.services import publishing, screening
+from skin_core.explain.deeper import METHODS, SIGNED
+from skin_core.services import external, publishing, screening
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,10 @@ def test_the_test_split_is_read_once_and_recorded(run_id: str, home: Path) -> No
     assert np.sum(first["confusion"]) == first["n"]
     for name in ("balanced_accuracy", "accuracy", "malignancy_auc", "melanoma_auc", "ece"):
         assert set(first["metrics"][name]) == {"value", "low", "high"}
+    maps = first["heat_maps"]
+    assert maps["sentence"].startswith(f"On {maps['n']} validation pictures, hiding what the map marks")
+    assert maps["n"] > 5 and 0 <= maps["figures"]["deletion_map"]["value"] <= 1
+    assert -1 <= maps["agreement"]["value"] <= 1 and 0 < maps["n_agreement"] <= maps["n"]
     record = home / "workspace" / "runs" / run_id / "evaluation.json"
     assert json.loads(record.read_text()) == first
     assert publishing.evaluate_run(run_id) == first
@@ -74,6 +79,10 @@ def test_publish_writes_a_bundle_that_screens(run_id: str, home: Path, data: Pat
     assert info.operating_point.sensitivity >= 0.95
     card = (info.path / "MODEL_CARD.md").read_text()
     assert "not a medical device" in card and "locked test split" in card
+    # What was measured of the maps at the evaluation goes with the bundle.
+    recorded = publishing.evaluate_run(run_id)["heat_maps"]
+    assert info.map_check.model_dump() == {name: value for name, value in recorded.items() if name != "sentence"}
+    assert info.map_check.sentence() == recorded["sentence"] in card
     names = {path.name for path in info.path.iterdir()}
     assert names == {"screen.tflite", "model.keras", "gate.npz", "signatures.npz", "MODEL_CARD.md", "bundle.json"}
     everything = b"".join(path.read_bytes() for path in info.path.iterdir())
@@ -135,7 +144,7 @@ def test_a_run_without_a_model_is_not_evaluated(run_id: str, data: Path) -> None
 def test_a_bundle_is_judged_without_its_own_pictures(run_id: str, data: Path, home: Path) -> None:
     import pandas as pd
 
-    found = publishing.evaluate_bundle("fresh", data)
+    found = external.evaluate_bundle("fresh", data)
     split = pd.read_csv(home / "workspace" / "runs" / run_id / "split.csv")
     assert found["n"] == (split["split"] == "test").sum()
     assert found["n"] + found["left_out"] == 110
@@ -143,7 +152,7 @@ def test_a_bundle_is_judged_without_its_own_pictures(run_id: str, data: Path, ho
 
 
 def test_foreign_classes_count_for_the_malignancy(run_id: str, demo_folder: Path) -> None:
-    found = publishing.evaluate_bundle("fresh", demo_folder)
+    found = external.evaluate_bundle("fresh", demo_folder)
     assert found["unmapped"] == ["benign", "malignant"]
     assert found["metrics"]["balanced_accuracy"]["value"] is None
     assert found["metrics"]["malignancy_auc"]["value"] is not None
@@ -189,7 +198,7 @@ def test_predict_fills_the_competition_form(run_id: str, demo_isic2024: Path, ho
     assert all(0 <= float(row["target"]) <= 1 for row in rows)
 
 
-@pytest.mark.parametrize("method", ["gradcam++", "scorecam", "smoothgrad"])
+@pytest.mark.parametrize("method", METHODS)
 def test_each_deeper_map_fits_its_picture(run_id: str, data: Path, method: str) -> None:
     bundle = screening.load_bundle("fresh")
     for picture in sorted(data.rglob("*.jpg")):
@@ -199,7 +208,7 @@ def test_each_deeper_map_fits_its_picture(run_id: str, data: Path, method: str) 
     assert screening.explains_at_once(bundle, method) == (method != "smoothgrad")
     heat = screening.deeper_explanation(bundle, prediction, method, "mel")
     assert heat.shape == prediction.pixels.shape[:2]
-    assert np.nanmin(heat) >= 0 and np.nanmax(heat) <= 1
+    assert np.nanmin(heat) >= (-1 if method in SIGNED else 0) and np.nanmax(np.abs(heat)) == pytest.approx(1, abs=0.05)
 
 
 def test_the_evaluation_says_how_it_was_made_and_keeps_its_predictions(run_id: str, home: Path) -> None:

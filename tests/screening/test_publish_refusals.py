@@ -95,13 +95,3 @@ def test_the_card_answers_what_it_knows_and_lists_what_it_does_not(tiny_bundle: 
         assert item.numbers in card
     # Nothing of this machine.
     assert str(tiny_bundle.parent.parent) not in card
-
-
-def test_every_item_of_the_guidelines_is_asked() -> None:
-    def numbers(field: str) -> set[str]:
-        told = ",".join(getattr(item, field) for item in ITEMS)
-        return {part.strip() for part in told.split(",") if part.strip()}
-
-    assert {number.rstrip("abcdefg") for number in numbers("tripod")} == {str(number) for number in range(1, 28)}
-    assert numbers("claim") == {str(number) for number in range(1, 45)}
-    assert numbers("clear") == {str(number) for number in range(1, 26)}

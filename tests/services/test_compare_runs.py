@@ -13,6 +13,7 @@ from skin_core.paths import runs_dir
 from skin_core.screening.predictions import load_predictions, save_predictions
 from skin_core.services.comparison import compare_runs
 from skin_core.services.curves import curves_of_run
+from skin_core.services.differences import differences_of_runs
 
 
 def _scored(noise: float, n: int = 300, seed: int = 0) -> Scored:
@@ -103,3 +104,15 @@ def test_curves_come_from_what_was_kept() -> None:
     _keep("bare", replace(scored, risk=None), np.array([f"i{number}" for number in range(300)]))
     with pytest.raises(RunError, match="no curve"):
         curves_of_run("bare")
+
+
+def test_guesses_by_different_rules_are_not_compared() -> None:
+    ids = np.array([f"i{number:03}" for number in range(300)])
+    _keep("plain", _scored(1.0), ids)
+    _keep("weighed", replace(_scored(1.0), priors=np.array([0.9, 0.1])), ids)
+    found = compare_runs("plain", "weighed", resamples=20)
+    # The same network: judged by one rule, nothing differs.
+    assert found["class_rule"] == "likeliest" and found["differences"]["balanced_accuracy"]["difference"] == 0
+    assert "both are judged by their likeliest class" in found["notes"][0]
+    rows = [row.name for row in differences_of_runs("plain", "weighed").rows]
+    assert "balanced_accuracy_likeliest" in rows and "balanced_accuracy" not in rows

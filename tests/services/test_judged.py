@@ -132,7 +132,7 @@ def test_most_confidently_wrong_first() -> None:
     from skin_core.services.judged_curves import Cases, _decisions
 
     table = _table()
-    cases = Cases("", truth().classes, truth().confusion(), _decisions(truth()), table)
+    cases = Cases("", "likeliest", ("likeliest",), truth().classes, truth().confusion(), _decisions(truth()), table)
     assert cases.counts.tolist() == [[0, 1, 0], [0, 2, 1], [0, 1, 5]]
     assert cases.cell("nv", "nv")["confidence"].is_monotonic_decreasing
     # The missed melanoma whose risk is lowest stands first; so does the nevus with the highest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -16,6 +17,7 @@ from published import workspace_of
 
 from skin_core.errors import RunError, WorkspaceError
 from skin_core.services import recorded, report_page, report_pictures, reporting, runs
+from skin_core.services.heat_maps import NOT_MEASURED, CheckedMaps, recorded_heat_maps
 from skin_core.services.judged import HEADLINES, Interval, judged
 from skin_core.training.folder import RunFolder
 
@@ -58,6 +60,16 @@ def test_an_evaluation_leaves_three_files_with_the_same_figures(run_id: str) -> 
     assert next(cells["name"] for cells in rows) == "melanoma_auc"
     assert len(told["curves"]["risk"]["roc"]["x"]) == 101 and told["subgroups"]["n"] <= found.n
     assert len(told["operating_points"]) == len(found.points)
+    maps = recorded_heat_maps(run_id)
+    assert html.escape(maps.check.sentence()) in page and told["heat_maps"] == json.loads(maps.model_dump_json())
+    assert 'aria-label="Probability of the class while pixels are hidden"' in page
+
+
+def test_a_report_without_checked_maps_says_so(run_id: str) -> None:
+    (path,) = RunFolder.of(run_id).path.rglob(CheckedMaps.FILE)
+    path.unlink()
+    page = Path(reporting.write_report(run_id)).read_text()
+    assert html.escape(NOT_MEASURED) in page and "while pixels are hidden" not in page
 
 
 def test_the_page_needs_nothing_and_runs_nothing(run_id: str) -> None:

@@ -11,10 +11,11 @@ from pages.ui.judged.charts import cells_chart
 from pages.ui.picture_grid import picture
 from pages.ui.words import count, plain
 from skin_core.services.judged import Judged
-from skin_core.services.judged_curves import Cases
+from skin_core.services.judged_curves import RULE_WORDS, Cases, ClassRule
 
 _A_PAGE = 12
 _CHOSEN = "judged_cell"
+_RULES = {"alike": "Classes weighed alike", "likeliest": "Likeliest class"}
 _DECISIONS = {
     "missed": (True, False, "Malignant or premalignant, not referred"),
     "alarms": (False, True, "Benign, referred"),
@@ -25,7 +26,7 @@ _DECISIONS = {
 
 def show_cases(found: Judged) -> None:
     """The matrix, the choice of a cell, and its images."""
-    cases = store.cases(found.run_id, found.split)
+    cases = store.cases(found.run_id, found.split, _rule(found))
     cells = _cells(cases)
     if not cells:
         st.info("No image has both a known label and a prediction.", icon=":material/info:")
@@ -33,6 +34,9 @@ def show_cases(found: Judged) -> None:
     left, right = st.columns([5, 4], gap="medium")
     with left:
         st.markdown("**Classes.** Choose a cell to see its images")
+        st.caption(
+            f"Each picture is given {RULE_WORDS[cases.rule]}. {_accuracy(found)}".strip(),
+        )
         shown = show(cells_chart(cases.counts, cases.classes), key=f"judged_cells_{found.split}", points=True)
     with right:
         if not cases.decisions.empty:
@@ -46,6 +50,28 @@ def show_cases(found: Judged) -> None:
             key=_CHOSEN,
         )
     _gallery(cases, chosen)
+
+
+def _rule(found: Judged) -> ClassRule:
+    """Which class a picture is given in the matrix; weighed alike unless the reader wants the likeliest."""
+    rules = store.cases(found.run_id, found.split).rules
+    if len(rules) == 1:
+        return rules[0]
+    return st.segmented_control(
+        "Class that a picture is given",
+        rules,
+        default=rules[0],
+        required=True,
+        format_func=_RULES.__getitem__,
+        key=f"judged_rule_{found.split}",
+        help="At natural prevalence the likeliest class hardly ever is a rare one. Weighed alike, each class counts as "
+        "much as any other, as in balanced accuracy.",
+    )
+
+
+def _accuracy(found: Judged) -> str:
+    row = found.row("accuracy")
+    return "" if row is None else f"Accuracy, of the likeliest class: {row.figure.in_words()}."
 
 
 def _cells(cases: Cases) -> dict[str, int]:

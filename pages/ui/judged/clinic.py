@@ -39,13 +39,14 @@ def show_clinic(found: Judged) -> None:
             "its validation pictures, which is seldom that of a clinic.",
         )
     with right:
-        options = [*range(len(found.points)), _BY_COST]
+        # A bundle does not bring its validation, on which alone a further threshold may be chosen.
+        options = [*range(len(found.points)), *(() if found.split == "external" else (_BY_COST,))]
         chosen = st.selectbox(
             "Threshold",
             options,
             format_func=lambda option: option if option == _BY_COST else _words(found, option),
             key=f"clinic_point_{found.run_id}",
-            help="All were chosen on validation; the test split only shows what they do.",
+            help="All were chosen on validation; these pictures only show what they do.",
         )
     prevalence /= 100
     with showing_errors():

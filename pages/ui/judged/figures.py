@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.ui.words import count, in_hundred, plain
 from skin_core.services.judged import BY_CLASS, HEADLINES, Interval, Judged, Row
+from skin_core.services.judged_curves import RULE_WORDS
 
 _SHARES = (
     "sensitivity",
@@ -42,7 +43,10 @@ def show_figures(found: Judged) -> None:
         st.dataframe(_table(found, rest), hide_index=True, key=f"judged_all_{found.split}", height="content")
     with st.expander("Class by class", icon=":material/category:"):
         st.dataframe(class_table(found), hide_index=True, key=f"judged_classes_{found.split}", height="content")
-        st.caption("Each class against all others.")
+        st.caption(
+            f"Each class against all others. For sensitivity, specificity, precision and F1 each picture is given "
+            f"{RULE_WORDS[found.class_rule]}; accuracy is of the likeliest class."
+        )
 
 
 def people_words(row: Row) -> str:

@@ -14,11 +14,11 @@ _WORDS = {".html": "Report (HTML)", ".csv": "Figures (csv)", ".json": "Everythin
 
 def show_report(found: Judged) -> None:
     """Downloads, or the button that writes them."""
-    key = f"report {found.run_id}"
+    key = f"report {found.split} {found.run_id}"
     if running(key):
         show_job(key)
         return
-    files = recorded.report_files(found.run_id)
+    files = recorded.report_files(found.run_id, found.split)
     if files:
         st.markdown("One page with all figures and curves that opens anywhere, and the same as numbers.")
         with st.container(horizontal=True):
@@ -35,5 +35,5 @@ def show_report(found: Judged) -> None:
     show_job(key)
     word = "Write the report again" if files else "Write the report"
     if st.button(word, icon=":material/description:", key="judged_write_report"):
-        background.start(key, "Writing the report", reporting.write_report, run_id=found.run_id)
+        background.start(key, "Writing the report", reporting.write_report, of=found.run_id, split=found.split)
         st.rerun()

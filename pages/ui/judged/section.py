@@ -1,4 +1,4 @@
-"""How good a run is: its figures, what they mean in a clinic, its curves, its mistakes, its subgroups, its report."""
+"""How good a run is: its figures, what they mean in a clinic, its curves, its mistakes, its heat maps, its subgroups, its report."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pages.ui.judged.clinic import show_clinic
 from pages.ui.judged.curves import show_curves
 from pages.ui.judged.figures import show_figures
 from pages.ui.judged.folds import show_folds
+from pages.ui.judged.heat_maps import show_heat_maps
 from pages.ui.judged.report import show_report
 from pages.ui.judged.subgroups import show_subgroups
 from pages.ui.words import plain
@@ -26,12 +27,13 @@ _PARTS = {
     "In your clinic": show_clinic,
     "Curves": show_curves,
     "Mistakes": show_cases,
+    "Heat maps": show_heat_maps,
     "Subgroups": show_subgroups,
     "Report": show_report,
 }
 _OF_FOLDS = {"Figures": show_figures, "Folds": show_folds, "Curves": show_curves, "Mistakes": show_cases}
-# What only the evaluation on the test split keeps.
-_OF_THE_TEST = ("Subgroups", "Report")
+# Subgroups and the report belong to an evaluation on pictures of its own, the check of the heat maps to a run.
+_NOT_OF = {"validation": ("Subgroups", "Report"), "external": ("Heat maps",)}
 
 
 def show_judgement(run: RunView) -> None:
@@ -65,7 +67,7 @@ def show_judgement(run: RunView) -> None:
     if "test" not in there or (found is not None and found.stale):
         _unlock(run, key, stale="test" in there)
     if found is not None:
-        _show(found)
+        show_evaluation(found)
 
 
 def _out_of_fold(run: RunView) -> None:
@@ -76,7 +78,7 @@ def _out_of_fold(run: RunView) -> None:
             icon=":material/hourglass_empty:",
         )
         return
-    _show(store.judged_run(run.run_id, "out_of_fold"))
+    show_evaluation(store.judged_run(run.run_id, "out_of_fold"))
 
 
 def _unlock(run: RunView, key: str, *, stale: bool) -> None:
@@ -100,13 +102,15 @@ def _unlock(run: RunView, key: str, *, stale: bool) -> None:
         st.rerun()
 
 
-def _show(found: Judged) -> None:
+def show_evaluation(found: Judged) -> None:
+    """An evaluation's parts, the figures first: of a run, or of a bundle on another set."""
     if told := found.evaluated():
-        st.caption(f":material/lock_open: {told}")
+        st.caption(f":material/{'event' if found.split == 'external' else 'lock_open'}: {told}")
     # How the figures of folds are to be read takes several sentences: the one that decides first, the rest below.
     first = 1 if found.split == "out_of_fold" else len(found.notes)
     _notes(found.notes[:first])
-    parts = {name: part for name, part in _PARTS.items() if found.split == "test" or name not in _OF_THE_TEST}
+    left_out = _NOT_OF.get(found.split, ())
+    parts = {name: part for name, part in _PARTS.items() if name not in left_out}
     if found.split == "out_of_fold":
         parts = _OF_FOLDS
     tabs = st.tabs(list(parts), key=f"judged_part_{found.split}", on_change="rerun")

@@ -7,7 +7,7 @@ import streamlit as st
 from skin_core.services import cross_validation, judged, judged_curves, referral
 from skin_core.services.cross_validation import CrossValidated
 from skin_core.services.judged import Judged, Split
-from skin_core.services.judged_curves import Cases, Curves, Endpoint
+from skin_core.services.judged_curves import Cases, ClassRule, Curves, Endpoint
 from skin_core.services.referral import Referral
 
 _KEPT = 12
@@ -29,8 +29,8 @@ def _curves(run_id: str, split: Split, key: str, stamp: tuple[int, ...]) -> Curv
 
 
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)
-def _cases(run_id: str, split: Split, stamp: tuple[int, ...]) -> Cases:
-    return judged_curves.cases_of(run_id, split)
+def _cases(run_id: str, split: Split, rule: ClassRule | None, stamp: tuple[int, ...]) -> Cases:
+    return judged_curves.cases_of(run_id, split, rule)
 
 
 @st.cache_resource(max_entries=4 * _KEPT, show_spinner=False)
@@ -52,24 +52,26 @@ def cross_validated(run_id: str) -> CrossValidated:
 
 def judged_run(run_id: str, split: Split) -> Judged:
     """See `services.judged.judged`."""
-    return _judged(run_id, split, judged.stamp(run_id))
+    return _judged(run_id, split, judged.stamp(run_id, split))
 
 
 def endpoints(run_id: str, split: Split) -> tuple[Endpoint, ...]:
     """See `services.judged_curves.endpoints`."""
-    return _endpoints(run_id, split, judged.stamp(run_id))
+    return _endpoints(run_id, split, judged.stamp(run_id, split))
 
 
 def curves(run_id: str, split: Split, key: str) -> Curves:
     """See `services.judged_curves.curves_of`."""
-    return _curves(run_id, split, key, judged.stamp(run_id))
+    return _curves(run_id, split, key, judged.stamp(run_id, split))
 
 
-def cases(run_id: str, split: Split) -> Cases:
+def cases(run_id: str, split: Split, rule: ClassRule | None = None) -> Cases:
     """See `services.judged_curves.cases_of`."""
-    return _cases(run_id, split, judged.stamp(run_id))
+    return _cases(run_id, split, rule, judged.stamp(run_id, split))
 
 
 def referral_at(found: Judged, threshold: float, prevalence: float) -> Referral:
     """See `services.referral.referral_of_run`."""
-    return _referral(found.run_id, found.split, threshold, prevalence, found.prevalence, judged.stamp(found.run_id))
+    return _referral(
+        found.run_id, found.split, threshold, prevalence, found.prevalence, judged.stamp(found.run_id, found.split)
+    )

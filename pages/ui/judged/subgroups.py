@@ -22,11 +22,11 @@ _FIGURES = {
 
 def show_subgroups(found: Judged) -> None:
     """The figures, or the button that works them out."""
-    key = f"subgroups {found.run_id}"
+    key = f"subgroups {found.split} {found.run_id}"
     if running(key):
         show_job(key)
         return
-    known = recorded.recorded_subgroups(found.run_id)
+    known = recorded.recorded_subgroups(found.run_id, found.split)
     if known is None:
         st.info(
             "Figures by sex, age, site and estimated skin tone were not worked out yet; they need no new look at the "
@@ -35,7 +35,7 @@ def show_subgroups(found: Judged) -> None:
         )
         show_job(key)
         if st.button("Look at subgroups", icon=":material/groups:", key="judged_subgroups"):
-            background.start(key, "Looking at subgroups", recorded.record_subgroups, run_id=found.run_id)
+            background.start(key, "Looking at subgroups", recorded.record_subgroups, of=found.run_id, split=found.split)
             st.rerun()
         return
     st.markdown(f"**{plain(known['sentence'])}**")

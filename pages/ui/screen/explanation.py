@@ -1,6 +1,8 @@
-"""Where the model looked: the picture beside a heat map of any class, and deeper methods on demand."""
+"""Where the model looked: the picture beside a heat map of any class, deeper methods and a second opinion on demand."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -10,6 +12,7 @@ from pages.ui.pictures import as_png
 from pages.ui.screen.results import Result, remembered_maps, screen_again
 from pages.ui.words import plain
 from skin_core.services.screening import (
+    NOT_MEASURED,
     Bundle,
     DeeperMethod,
     Prediction,
@@ -17,8 +20,13 @@ from skin_core.services.screening import (
     explains_at_once,
     heatmap,
     overlay,
+    shown_first,
 )
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+REGIONS = "Regions, hidden in turn"
 # None is Grad-CAM, which came with the prediction; the others are computed when they are chosen.
 METHODS: dict[str, DeeperMethod | None] = {
     "Grad-CAM": None,
@@ -34,19 +42,22 @@ def show_explanation(bundle: Bundle, result: Result) -> None:
     prediction, titles = result.prediction, bundle.info.titles
     st.subheader("Where the model looked", anchor=False)
     one, two, three = st.columns(3, gap="medium", vertical_alignment="bottom")
+    with two:
+        method = st.selectbox("Method", [*METHODS, REGIONS], key=f"screen_method_{result.picture.digest}")
+    with three:
+        opacity = st.slider("Opacity of the map (%)", 0, 100, 45, step=5, key=f"screen_opacity_{result.picture.digest}")
+    if method == REGIONS:
+        _second_opinion(bundle, result, one, opacity / 100)
+        return
     by_probability = sorted(prediction.classes, key=lambda name: -prediction.probabilities[name])
     with one:
         chosen = st.selectbox(
             "Class",
             by_probability,
-            index=by_probability.index(_asked_about(bundle, prediction, by_probability)),
+            index=by_probability.index(_asked_about(bundle, prediction)),
             format_func=lambda name: plain(titles[name]),
             key=f"screen_class_{result.picture.digest}",
         )
-    with two:
-        method = st.selectbox("Method", list(METHODS), key=f"screen_method_{result.picture.digest}")
-    with three:
-        opacity = st.slider("Opacity of the map (%)", 0, 100, 45, step=5, key=f"screen_opacity_{result.picture.digest}")
 
     # Only a deeper map has its own full size; Grad-CAM is cut from the prediction at any size.
     full_heat = None if METHODS[method] is None else _deeper(bundle, result, method, chosen)
@@ -76,13 +87,53 @@ def show_explanation(bundle: Bundle, result: Result) -> None:
             output_format="JPEG",
         )
         _legend(prediction, heat, titles[chosen])
+        _trust(bundle, METHODS[method])
 
 
-def _asked_about(bundle: Bundle, prediction: Prediction, by_probability: list[str]) -> str:
+def _asked_about(bundle: Bundle, prediction: Prediction) -> str:
     """The class to show first: the likeliest; of a referred lesion the likeliest of those that make the risk."""
-    levels = {entry.name: entry.risk_level for entry in bundle.info.classes}
-    suspected = [name for name in by_probability if levels.get(name) in ("malignant", "premalignant")]
-    return suspected[0] if prediction.decision == "refer" and suspected else by_probability[0]
+    probabilities = np.array([prediction.probabilities[name] for name in prediction.classes])
+    return prediction.classes[shown_first(bundle.info, probabilities, prediction.malignancy)]
+
+
+def _second_opinion(bundle: Bundle, result: Result, place: DeltaGenerator, opacity: float) -> None:
+    """Which regions raise the risk or a class, and which lower it."""
+    # Brings the search for regions, which nobody else waits for.
+    from pages.ui.screen import second_opinion as regions_part
+
+    prediction = result.prediction
+    with place:
+        targets = regions_part.targets(bundle, prediction, _asked_about(bundle, prediction))
+        target = st.selectbox(
+            "Explained",
+            targets,
+            format_func=lambda name: regions_part.target_words(bundle, name),
+            key=f"screen_target_{result.picture.digest}",
+        )
+    found = regions_part.regions_of(bundle, result)
+    shown, told = st.container(), st.container()
+    if found is not None:
+        picture = regions_part.regions_picture(result, found, target, opacity)
+        with told:
+            regions_part.show_parts(bundle, result, found, target)
+        told.download_button(
+            "Save the overlay (PNG)",
+            data=lambda: as_png(picture),
+            file_name="lesionlab-regions.png",
+            mime="image/png",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"screen_save_regions_{result.picture.digest}",
+        )
+    original, explained = shown.columns(2, gap="medium")
+    original.image(prediction.pixels, caption="The picture", width="stretch", output_format="JPEG")
+    if found is not None:
+        explained.image(
+            picture,
+            caption=f"{regions_part.target_words(bundle, target)}: raised by orange (+), lowered by blue (−)",
+            width="stretch",
+            output_format="JPEG",
+        )
 
 
 def _legend(prediction: Prediction, heat: np.ndarray, title: str) -> None:
@@ -94,6 +145,17 @@ def _legend(prediction: Prediction, heat: np.ndarray, title: str) -> None:
         "Yellow weighs most for the class, dark blue least. A map shows what the model used, not what the lesion is: "
         f"a bright ruler, hair or corner is a reason for doubt.{hidden}"
     )
+
+
+def _trust(bundle: Bundle, method: DeeperMethod | None) -> None:
+    """What was measured of the maps of this model, beside every map that it draws."""
+    if method is not None:
+        st.caption(
+            ":material/straighten: Whether its maps show what this model looks at was measured for Grad-CAM only."
+        )
+        return
+    check = bundle.info.map_check
+    st.caption(f":material/straighten: {plain(NOT_MEASURED if check is None else check.sentence())}")
 
 
 def _deeper(bundle: Bundle, result: Result, method: str, chosen: str) -> np.ndarray | None:

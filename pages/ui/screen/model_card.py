@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.words import count, in_hundred, plain, with_interval
-from skin_core.screening.card import model_card
+from skin_core.screening.card import class_rule_sentence, model_card, shown_titles
 from skin_core.screening.card_items import filled, open_items
 from skin_core.services.screening import BundleInfo
 
@@ -13,6 +13,7 @@ _METRICS = {
     "malignancy_auc": "AUC, malignant or premalignant",
     "melanoma_auc": "AUC, melanoma",
     "balanced_accuracy": "Balanced accuracy",
+    "balanced_accuracy_likeliest": "Balanced accuracy of the likeliest class",
     "accuracy": "Accuracy",
     "ece": "Calibration error (ECE, lower is better)",
 }
@@ -32,6 +33,7 @@ def show_model_card(info: BundleInfo) -> None:
             st.markdown("**Limits**")
             st.markdown(_limits(info))
             st.caption(f"Licence: {plain(info.data.licence or 'not stated')}")
+        st.page_link("pages/5_Evaluate.py", label="Does it work on your own pictures?", icon=":material/fact_check:")
         st.download_button(
             "Model card (Markdown)",
             data=lambda: model_card(info).encode(),
@@ -79,15 +81,14 @@ def _figures(info: BundleInfo) -> str:
         return "Not measured yet: evaluate the run on its test split on the Runs page."
     rows = "\n".join(
         f"| {title} | {with_interval(measured.metrics[name].model_dump())} |"
-        for name, title in _METRICS.items()
-        if name in measured.metrics
+        for name, title in shown_titles(measured, _METRICS).items()
     )
     where = (
         "the locked test split" if measured.split == "test" else "the validation split, which also set the threshold"
     )
     return (
         f"On {count(measured.n, 'image')} of {where}; 95 % intervals in brackets.\n\n"
-        f"| Figure | Value |\n| --- | --- |\n{rows}"
+        f"| Figure | Value |\n| --- | --- |\n{rows}\n\n{class_rule_sentence(info)}"
     )
 
 
@@ -96,7 +97,7 @@ def _limits(info: BundleInfo) -> str:
     if point := info.operating_point:
         specificity = "undefined" if point.specificity is None else in_hundred(point.specificity)
         lines.append(
-            f"At its threshold of {point.threshold:.3f} it caught {in_hundred(point.sensitivity)} malignant or "
+            f"At its threshold of {point.threshold:.3f}, chosen on validation as {plain(point.chosen)}, it caught {in_hundred(point.sensitivity)} malignant or "
             f"premalignant lesions and left alone {specificity} benign ones "
             f"({point.n_positive:,} and {point.n_negative:,} in validation)."
         )

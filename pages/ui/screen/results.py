@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -19,8 +20,12 @@ from skin_core.errors import UnusableImageError
 from skin_core.progress import tracked
 from skin_core.services.screening import Bundle, BundleInfo, Prediction, load_bundle, screen_image
 
+if TYPE_CHECKING:
+    from skin_core.services.second_opinion import Regions
+
 _STORE = "screen_results"
 _MAPS = "screen_maps"
+_REGIONS = "screen_regions"
 Key = tuple[str, str, Person]
 
 
@@ -93,9 +98,15 @@ def remembered_maps() -> dict[tuple[Key, str, str], np.ndarray]:
     return st.session_state.setdefault(_MAPS, {})
 
 
+def remembered_regions() -> dict[Key, Regions]:
+    """The second opinions that this session computed."""
+    return st.session_state.setdefault(_REGIONS, {})
+
+
 def forget_maps(kept: Collection[Key]) -> None:
     """Drops the maps of pictures that are no longer there."""
     st.session_state[_MAPS] = {key: heat for key, heat in remembered_maps().items() if key[0] in kept}
+    st.session_state[_REGIONS] = {key: found for key, found in remembered_regions().items() if key in kept}
 
 
 def screen_again(bundle: Bundle, result: Result) -> Prediction:

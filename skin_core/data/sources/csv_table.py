@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ def read_table(
 
     def load(encoding: str, newlines: bool, kinds: dict[str, pa.DataType]) -> pa.Table:
         ragged.clear()
-        with open(path, "rb") as file:
+        # Arrow's own file: one of Python's would wait for the interpreter's lock at each block.
+        with pa.OSFile(os.fsencode(path)) as file:
             return arrow_csv.read_csv(
                 file,
                 read_options=arrow_csv.ReadOptions(column_names=columns, skip_rows=head.lines, encoding=encoding),

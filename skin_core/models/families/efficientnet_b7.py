@@ -53,6 +53,14 @@ class EfficientNetB7(ModelFamily):
         "monitor": "val_auc",
     }
 
+    # A frozen backbone's features are computed once: another augmentation would mean to compute them anew each trial.
+    space: ClassVar[dict[str, str]] = {
+        "learning_rate": "1e-4:1e-2:log",
+        "batch_size": "16,32,64,128",
+        "balance": "none,class_weights,oversample",
+        "label_smoothing": "0:0.2",
+    }
+
     def build(self, spec: ModelSpec) -> keras.Model:
         """See `ModelFamily.build`."""
         import keras

@@ -23,9 +23,9 @@ class MobileNetV2(ModelFamily):
     """MobileNetV2 (width 1.0), global average pooling, dropout and one dense layer.
 
     The head has no hidden layer, so its Grad-CAM is the dense kernel applied to the map, exact and free. The backbone's
-    BatchNorm always runs with its pretrained statistics: Keras gives it a momentum of 0.999, and in a short training
-    the statistics would lag far behind the weights. Without pretrained weights there are no statistics to keep; they
-    are learnt then, with a momentum of 0.99.
+    BatchNorm always runs by its pretrained statistics, and learns scale and shift alone: Keras gives it a momentum of
+    0.999, and in a short training the statistics would lag far behind the weights. Without pretrained weights there are
+    no statistics to keep; they are learnt then, with a momentum of 0.99.
 
     Frozen features and a trained head take minutes on a processor; set ``freeze_backbone=false`` and a learning rate of
     1e-4 to train the whole network.
@@ -49,22 +49,32 @@ class MobileNetV2(ModelFamily):
         "monitor": "val_balanced_accuracy",
     }
 
+    # A frozen backbone's features are computed once: another augmentation would mean to compute them anew each trial.
+    space: ClassVar[dict[str, str]] = {
+        "learning_rate": "1e-4:1e-2:log",
+        "batch_size": "16,32,64,128",
+        "balance": "none,class_weights,oversample",
+        "label_smoothing": "0:0.2",
+    }
+
     def build(self, spec: ModelSpec) -> keras.Model:
         """See `ModelFamily.build`."""
         import keras
         from keras import layers
+
+        from skin_core.models.kept_statistics import keep_statistics
 
         heads.check(spec, self.name, tabular=False)
         with seeded(spec.seed):
             image = heads.image_input(spec)
             scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(image)
             backbone = keras.applications.MobileNetV2(include_top=False, weights=None, alpha=1.0, input_tensor=scaled)
-            loaded = weights.load_backbone(backbone, spec.weights, IMAGENET)
-            for layer in backbone.layers:
-                if isinstance(layer, layers.BatchNormalization):
-                    if loaded:
-                        layer.trainable = False
-                    else:
+            if spec.weights != "random" or spec.inherits_statistics:
+                weights.load_backbone(backbone, spec.weights, IMAGENET)
+                keep_statistics(backbone.layers)
+            else:
+                for layer in backbone.layers:
+                    if isinstance(layer, layers.BatchNormalization):
                         layer.momentum = 0.99
             if spec.freeze_backbone:
                 heads.freeze(backbone)

@@ -50,6 +50,16 @@ class TbpFusion(ModelFamily):
         "monitor": "val_auc",
     }
 
+    space: ClassVar[dict[str, str]] = {
+        # A pretrained backbone that is trained on forgets what it knows at a high rate.
+        "learning_rate": "3e-5:3e-3:log",
+        "batch_size": "32,64,128",
+        "balance": "class_weights,oversample,undersample",
+        "label_smoothing": "0:0.1",
+        "augmentation.rotation": "0:0.5",
+        "augmentation.erasing": "0:0.7",
+    }
+
     def build(self, spec: ModelSpec) -> keras.Model:
         """See `ModelFamily.build`."""
         import keras

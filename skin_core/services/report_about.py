@@ -1,0 +1,109 @@
+"""What a report says before and after its figures: what was judged on what, what must be known, how it was made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import skin_core
+from skin_core.screening.record import BundleInfo
+from skin_core.services import results
+from skin_core.services.external_folder import ExternalFolder
+from skin_core.services.judged import Judged
+from skin_core.services.runs import get_run
+
+_WRITTEN = f"Written by LesionLab {skin_core.__version__}."
+
+
+@dataclass(frozen=True)
+class About:
+    """The words around the figures.
+
+    Attributes:
+        title: of the report. lines: paragraphs under it. warnings: what must be known to read the figures.
+        how: heading of what stands at the end: ``facts``, then a table of ``rows`` under ``columns``.
+        document: the same for the JSON file.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...]
+    how: str
+    facts: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+def about_run(found: Judged) -> About:
+    """Of a run on its locked test split.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    run = get_run(found.run_id)
+    # The path says where the data lay on one machine, and may name a person.
+    data = run.config.data.rstrip("/").rsplit("/", 1)[-1]
+    settings = {**run.config.model_dump(mode="json"), "data": data}
+    drawn = ("Trained and tested on drawn lesions: nothing here says anything of skin.",) if run.synthetic else ()
+    recorded = results.fingerprint_of(run.run_id)
+    return About(
+        title=f"Evaluation of {run.title}",
+        lines=(
+            f"{run.config.family} on {data}, run {run.run_id}, weights of epoch {run.best_epoch}; {found.n:,} images of "
+            f"the locked test split, {found.n_groups:,} {found.group_word}.",
+            found.evaluated(),
+        ),
+        warnings=(*drawn, *results.overrides_of(run), *found.notes, *run.notes),
+        how="How the run was made",
+        facts=(
+            f"Data fingerprint {recorded.get('fingerprint', 'not recorded')}; model {found.engine}.",
+            _WRITTEN,
+        ),
+        columns=("Setting", "Value"),
+        rows=tuple((name.replace("_", " "), json.dumps(value)) for name, value in settings.items()),
+        document={"run": run.run_id, "title": run.title, "config": settings},
+    )
+
+
+def about_bundle(found: Judged) -> About:
+    """Of a bundle on another set.
+
+    Raises:
+        RunError: if there is no such evaluation.
+    """
+    folder = ExternalFolder.of(found.run_id)
+    record, info = folder.read(), BundleInfo.parse(folder.bundle.read_text(encoding="utf-8"), name=found.run_id)
+    mapping = record.get("mapping", {})
+    titles = info.titles
+    drawn = ("The model was trained on drawn lesions.",) if info.synthetic else ()
+    return About(
+        title=f"Evaluation of {found.title}",
+        lines=(
+            f"{info.title} (bundle {info.name}), trained on {info.data.name}, judged on {found.n:,} images of "
+            f"{record.get('data', 'another set')}, {found.n_groups:,} {found.group_word}. Calibration, threshold and the "
+            "classes' shares are those of its validation; nothing was fitted to this set.",
+            found.evaluated(),
+        ),
+        warnings=(*drawn, *found.notes),
+        how="How the classes met",
+        facts=(
+            f"Fingerprint of the set {record.get('fingerprint', 'not recorded')}; bundle {record.get('bundle_digest', '')[:16]}, "
+            f"run {info.run_id}, published {info.created}.",
+            _WRITTEN,
+        ),
+        columns=("Class in the set", "The model's class"),
+        rows=tuple(
+            (label, "none of them" if name is None else f"{titles.get(name, name)} ({name})")
+            for label, name in mapping.items()
+        ),
+        document={
+            "bundle": info.name,
+            "title": found.title,
+            "run": info.run_id,
+            "data": record.get("data", ""),
+            "mapping": mapping,
+            "blind": found.blind,
+        },
+    )
