@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -128,6 +128,9 @@ def _member(
         inner = _predictions(folder, member, "predictions")
         info = _calibrated(info, config, prepared, groups, _rows(prepared, inner["image_ids"]), inner["probabilities"])
     truth = scored(info, frame.iloc[rows], groups[rows], _logits(raw), group_word=group_word(prepared.manifest))
+    if config.cv_select != "inner" and config.balance != "none":
+        # Weights and resampling move the shares that uncalibrated probabilities hold for.
+        truth = replace(truth, priors=None)
     history = read_rows(member.history, EPOCH_COLUMNS)
     plain = truth.figures(np.ones((1, len(rows))))
     facts = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -218,6 +219,27 @@ def test_without_an_inner_part_the_held_fold_is_watched_and_all_others_are_learn
         whole.member(1).split.write_bytes(before)
     assert set(fold.prepared.split) == {"train", "validation"}
     np.testing.assert_array_equal(fold.held, fold.prepared.split == "validation")
+
+
+def test_without_an_inner_part_probabilities_stay_as_the_networks_gave_them(whole: RunFolder, tmp_path: Path) -> None:
+    from skin_core.screening.out_of_fold import collect
+    from skin_core.training.prepare import load_prepared
+
+    copy = RunFolder(tmp_path / whole.run_id)
+    shutil.copytree(whole.path, copy.path)
+    collect(copy, whole.read_config().model_copy(update={"cv_select": "last"}), load_prepared(copy))
+    ids, pooled = load_predictions(copy.out_of_fold)
+    places = {image_id: row for row, image_id in enumerate(ids.tolist())}
+    for number in (1, 2):
+        with np.load(whole.member(number).held_predictions) as held:
+            rows = [places[image_id] for image_id in held["image_ids"].tolist()]
+            np.testing.assert_allclose(pooled.probabilities[rows], held["probabilities"], rtol=1e-6)
+    endpoint = [pooled.classes.index(name) for name in ("akiec", "bcc", "mel")]
+    np.testing.assert_allclose(pooled.risk, pooled.probabilities[:, endpoint].sum(axis=1))
+    # The family weighs its classes, so nobody knows for which shares these probabilities hold.
+    assert pooled.priors is None and load_predictions(whole.out_of_fold)[1].priors is not None
+    notes = json.loads(copy.cross_validation.read_text())["notes"]
+    assert any("not calibrated" in note for note in notes)
 
 
 def test_a_frozen_backbone_looks_at_each_picture_once_for_all_folds(tmp_path: Path) -> None:
