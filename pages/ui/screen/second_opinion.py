@@ -14,7 +14,7 @@ from pages.ui.words import count, duration, plain, probability_words
 from skin_core.services.screening import Bundle, Prediction
 from skin_core.services.second_opinion import RISK, Regions, Told, second_opinion, seconds_needed, signed_picture, told
 
-RISK_WORDS = "The risk: malignant or premalignant"
+RISK_WORDS = "The risk"
 # What takes longer is asked for knowingly.
 _AT_ONCE_SECONDS = 12
 _AGREES, _DIFFERS = 0.5, 0.2
@@ -70,8 +70,8 @@ def show_parts(bundle: Bundle, result: Result, regions: Regions, target: str) ->
     name = "The risk" if target == RISK else f"The probability of {plain(bundle.info.titles[target])}"
     st.markdown(
         f"**{name} is {probability_words(found.whole)} with the whole picture and {probability_words(found.base)} with "
-        f"every region hidden.** Orange regions (+) raise it by {_points(found.raised)} points together, blue regions (-) "
-        f"change it by {_points(found.lowered)}, the others, each too small to tell, by {_points(found.rest)}. "
+        f"every region hidden.** Orange regions (+) raise it, together by {_points(found.raised)}; blue regions (−) lower "
+        f"it, together by {_points(-found.lowered)}; all others, each too small to tell, come to {_signed(found.rest)}. "
         f"{_largest(found)}"
     )
     st.caption(
@@ -84,8 +84,8 @@ def show_parts(bundle: Bundle, result: Result, regions: Regions, target: str) ->
 def _largest(found: Told) -> str:
     if not found.parts:
         return "No single region makes a clear difference of half a point."
-    parts = ", ".join(f"{part.place} ({_points(part.value)})" for part in found.parts[:3])
-    return f"Most: {parts}."
+    parts = ", ".join(f"{part.place} {_signed(part.value)}" for part in found.parts[:3])
+    return f"The largest: {parts}."
 
 
 def _points(value: float) -> str:
