@@ -107,6 +107,7 @@ class _Conduct:
             return
         try:
             run_id = self._run_id()
+            self._search.mirror()
             # A trial that was to be given up when the search was killed is not trained further.
             giving_up = bool(self._seen) and self._trial.should_prune()
             self._follow(run_id, giving_up)

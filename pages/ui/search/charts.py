@@ -62,7 +62,7 @@ def history_chart(search: SearchView, *, height: int = 330) -> Figure:
         )
     calm(figure, height=height, x="Trial", y=_figure_name(search))
     figure.update_xaxes(range=[0.5, search.wanted + 0.5], tick0=1, dtick=max(1, round(search.wanted / 10)))
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.14})
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.25}, margin_t=56)
     return figure
 
 
@@ -103,7 +103,7 @@ def curves_chart(search: SearchView, *, height: int = 330) -> Figure:
     return figure
 
 
-def importance_chart(importance: Importance, *, height: int = 330) -> Figure:
+def importance_chart(importance: Importance) -> Figure:
     """The share of the figures' variance that each setting explains, the largest on top."""
     import plotly.graph_objects as go
 
@@ -120,7 +120,7 @@ def importance_chart(importance: Importance, *, height: int = 330) -> Figure:
             hoverinfo="skip",
         )
     )
-    calm(figure, height=height, x="Share of the variance explained")
+    calm(figure, height=90 + 28 * len(ordered), x="Share of the variance explained")
     figure.update_xaxes(range=[0, 1.08], tickvals=[0, 0.25, 0.5, 0.75, 1])
     return figure
 
@@ -138,17 +138,19 @@ def parallel_chart(search: SearchView, dimensions: Sequence[Dimension], *, heigh
             dimensions=axes,
             line={
                 "color": values,
-                # The better end dark blue, which stands out on light and, less so, on dark ground.
-                "colorscale": "Cividis",
-                "reversescale": not search.config.minimises,
+                # The best stands out on light and on dark ground, in the colour that it has in the other charts.
+                "colorscale": [[0, "#B4B4B4"], [1, VERMILLION]],
+                "reversescale": search.config.minimises,
                 "showscale": True,
                 "colorbar": {"thickness": 12, "tickformat": ".2f"},
             },
             labelside="top",
+            # Names of settings are longer than the way from axis to axis.
+            labelangle=-20,
         )
     )
     calm(figure, height=height)
-    figure.update_layout(margin={"l": 70, "r": 20, "t": 70, "b": 20})
+    figure.update_layout(margin={"l": 70, "r": 20, "t": 90, "b": 20})
     return figure
 
 

@@ -189,32 +189,26 @@ def _charts(search: SearchView) -> None:
         st.markdown("**Validation over epochs**")
         show_live(curves_chart(search), "search_curves", "Validation figure over epochs, one line a trial")
     st.caption("A trial that was given up shows its best figure until then; the dotted lines are theirs.")
-    compared = [trial for trial in search.trials if trial.state in ("finished", "pruned") and trial.value is not None]
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        st.markdown("**What mattered**")
-        importance = search.importance
-        if importance.shares:
-            show_live(
-                importance_chart(importance), "search_importance", "Share of the variance explained by each setting"
-            )
-            few = " So few say little more than chance." if importance.trials < 10 * len(importance.shares) else ""
-            st.caption(f"Functional ANOVA over {count(importance.trials, 'finished trial')}.{few}")
-        else:
-            st.caption(
-                f"Told from {searches.IMPORTANCE_FROM} finished trials on that differ; there are {importance.trials}."
-            )
-    with right:
-        st.markdown("**Settings and figure, one line a trial**")
-        if len(compared) >= 2:
-            show_live(
-                parallel_chart(search, search.config.dimensions),
-                "search_parallel",
-                "Parallel coordinates: each trial's settings and its figure",
-            )
-            st.caption("Drag along an axis to keep the trials in that range.")
-        else:
-            st.caption("Drawn from two trials on.")
+    st.markdown("**What mattered**")
+    importance = search.importance
+    if importance.shares:
+        show_live(importance_chart(importance), "search_importance", "Share of the variance explained by each setting")
+        few = " So few say little more than chance." if importance.trials < 10 * len(importance.shares) else ""
+        st.caption(f"Functional ANOVA over {count(importance.trials, 'finished trial')}.{few}")
+    else:
+        st.caption(
+            f"Told from {searches.IMPORTANCE_FROM} finished trials on that differ; there are {importance.trials}."
+        )
+    st.markdown("**Settings and figure, one line a trial**")
+    if sum(trial.state in ("finished", "pruned") and trial.value is not None for trial in search.trials) < 2:
+        st.caption("Drawn from two trials on.")
+        return
+    show_live(
+        parallel_chart(search, search.config.dimensions),
+        "search_parallel",
+        "Parallel coordinates: each trial's settings and its figure",
+    )
+    st.caption("The better a trial, the redder its line. Drag along an axis to keep the trials in that range.")
 
 
 def _table(search: SearchView) -> None:
