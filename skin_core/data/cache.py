@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from skin_core.data.images import ImageReader
-from skin_core.data.locations import in_hdf5, path_of
+from skin_core.data.locations import in_hdf5, name_of
 from skin_core.data.manifest import Manifest
 from skin_core.errors import UnusableImageError, WorkspaceError
 from skin_core.imaging.decode import PREPROCESSING_VERSION, CropPolicy, to_input
@@ -158,19 +158,19 @@ def _workers() -> int:
 
 def _key(manifest: Manifest, size: int, crop: CropPolicy) -> str:
     digest = hashlib.sha256(f"{PREPROCESSING_VERSION} {size} {crop} {manifest.root}".encode(errors="surrogateescape"))
-    containers: dict[str, str] = {}
-    for location in manifest.frame["location"]:
+    root, containers, told = os.fspath(manifest.root), {}, []
+    for location in manifest.frame["location"].tolist():
         place = in_hdf5(location)
-        file = place[0] if place else location
         if place is None:
-            state = _state(path_of(manifest.root, file))
+            state = _state(name_of(root, location))
         else:
-            state = containers.get(file) or containers.setdefault(file, _state(path_of(manifest.root, file)))
-        digest.update(f"{location}\x1f{state}\x1e".encode())
+            state = containers.get(place[0]) or containers.setdefault(place[0], _state(name_of(root, place[0])))
+        told.append(f"{location}\x1f{state}\x1e")
+    digest.update("".join(told).encode())
     return f"{digest.hexdigest()[:20]}-{size}-{crop}"
 
 
-def _state(path: Path) -> str:
+def _state(path: str) -> str:
     try:
         stat = os.stat(path)
     except OSError:

@@ -7,7 +7,7 @@ import stat
 import threading
 from pathlib import Path
 
-from skin_core.data.locations import in_hdf5, path_of
+from skin_core.data.locations import in_hdf5, name_of, path_of
 from skin_core.errors import DataSourceError, UnusableImageError
 
 # Far above any photograph; keeps a disk image that happens to be called .jpg out of memory.
@@ -22,6 +22,7 @@ class ImageReader:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        self._folder = os.fspath(self.root)
         self._local = threading.local()
 
     def __getstate__(self) -> dict:
@@ -45,7 +46,7 @@ class ImageReader:
 
     def _from_file(self, location: str) -> bytes:
         try:
-            return file_bytes(path_of(self.root, location), location)
+            return file_bytes(name_of(self._folder, location), location)
         except FileNotFoundError:
             raise UnusableImageError(f"{location} is no longer there; read the data set again.") from None
         except OSError as error:
@@ -74,7 +75,7 @@ class ImageReader:
         return self._local.handles[file]
 
 
-def file_bytes(path: Path, name: str) -> bytes:
+def file_bytes(path: str | Path, name: str) -> bytes:
     """The whole of a picture's file.
 
     Args:
@@ -86,15 +87,25 @@ def file_bytes(path: Path, name: str) -> bytes:
         OSError: if it cannot be opened or read.
     """
     # Opening a named pipe would wait for a writer for ever.
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        status = os.fstat(file.fileno())
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise UnusableImageError(f"{name} is no ordinary file; expected a picture.")
         if status.st_size > MAX_BYTES:
             raise UnusableImageError(
                 f"{name} has {status.st_size / 2**20:.0f} MiB; a picture of at most {MAX_BYTES // 2**20} MiB is expected."
             )
-        return file.read()
+        # One call for nearly every picture: a Python file around the handle would take longer than the reading.
+        content = os.read(handle, status.st_size + 1)
+        if len(content) == status.st_size:
+            return content
+        # It grew meanwhile, or comes in parts.
+        with open(handle, "rb", closefd=False) as file:
+            file.seek(0)
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def open_hdf5(path: Path):

@@ -6,6 +6,7 @@ digits, so that such a file can be shown and still be opened. Every other name s
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -40,3 +41,9 @@ def in_hdf5(location: str) -> tuple[str, str] | None:
 def path_of(root: Path, location: str) -> Path:
     """The file of a location that is no HDF5 key."""
     return Path(root) / unescaped(location)
+
+
+def name_of(root: str, location: str) -> str:
+    """As `path_of`, as a string: for hundreds of thousands of files, each of which a `Path` would cost more than a look
+    at it."""
+    return os.path.join(root, unescaped(location))

@@ -18,6 +18,7 @@ import io
 import logging
 import threading
 import warnings
+from functools import cache
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -166,6 +167,7 @@ def _upright(picture: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
+@cache
 def _readable_formats() -> list[str]:
     # Pillow registers its formats at the first use, one after the other: without the lock a second thread finds the
     # table half full, and a good picture would be told to be none.

@@ -62,10 +62,13 @@ def _compared(a: np.ndarray, b: np.ndarray, views: np.ndarray) -> tuple[np.ndarr
     for number in np.unique(views):
         lying[views == number] = VIEWS[number].oriented(b[views == number])
     whole = np.array([view.scale == 1.0 for view in VIEWS])[views]
+    described = _described(a)
     # A part is never alike without alignment.
-    plain = np.where(whole, _correlation(a, lying), 0).astype(np.float32)
+    plain = np.where(whole, _correlation(described, lying), 0).astype(np.float32)
     sure = plain >= SIMILAR_WHOLE
-    aligned = _correlation(a, _aligned(a, lying, _start(views), sure))
+    rows, moved = _aligned(a, lying, _start(views), sure, described)
+    aligned = np.zeros(len(a), np.float32)
+    aligned[rows] = _correlation(described[rows], moved)
     return sure | (aligned >= SIMILAR_ALIGNED), np.maximum(plain, aligned)
 
 
@@ -78,32 +81,40 @@ def _start(views: np.ndarray) -> np.ndarray:
     return np.array(places, np.float32)[views]
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    one, other = (view_of(spectra(part), VIEWS[0], FINAL_BAND) for part in (a, b))
-    return np.clip(np.einsum("ij,ij->i", one, other), 0, 1)
+def _described(pictures: np.ndarray) -> np.ndarray:
+    """What of pictures (P, S, S) is compared, float32 (P, D), unit length."""
+    return view_of(spectra(pictures), VIEWS[0], FINAL_BAND)
 
 
-def _aligned(a: np.ndarray, b: np.ndarray, place: np.ndarray, sure: np.ndarray) -> np.ndarray:
-    """``b`` resampled so that it lies on ``a``, float32 (P, S, S); no further than needed where it never will.
+def _correlation(described: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.clip(np.einsum("ij,ij->i", described, _described(b)), 0, 1)
+
+
+def _aligned(
+    a: np.ndarray, b: np.ndarray, place: np.ndarray, sure: np.ndarray, described: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs (R,) that are not given up on the way, and their ``b`` resampled to lie on ``a``, float32 (R, S, S).
 
     Args:
         a, b: float32 (P, S, S).
         place: float32 (P, 4), where the search found it.
         sure: bool (P,), pairs to align to the end however they begin.
+        described: of ``a``.
     """
     rows = np.arange(len(a))
     for number in range(_STEPS):
+        moved = _warped(b[rows], place[rows])
         if bound := _HOPELESS.get(number):
-            rows = rows[sure[rows] | (_correlation(a[rows], _warped(b[rows], place[rows])) >= bound)]
+            hopeful = sure[rows] | (_correlation(described[rows], moved) >= bound)
+            rows, moved = rows[hopeful], moved[hopeful]
         if not len(rows):
             break
-        place[rows] = _step(a[rows], b[rows], place[rows])
-    return _warped(b, place)
+        place[rows] = _step(a[rows], moved, place[rows])
+    return rows, _warped(b[rows], place[rows])
 
 
-def _step(a: np.ndarray, b: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """One Gauss-Newton step from scales and shifts float32 (P, 4) to better ones."""
-    warped = _warped(b, place)
+def _step(a: np.ndarray, warped: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """One Gauss-Newton step from scales and shifts float32 (P, 4), under which ``b`` is ``warped``, to better ones."""
     target = _normalised(a)[0]
     current, length = _normalised(warped)
     along_x = np.gradient(warped, axis=2) * (THUMB_SIDE / 2) / place[:, 0, None, None]

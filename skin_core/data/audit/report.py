@@ -103,20 +103,25 @@ def audit(
         DataSourceError: if an HDF5 file of a set cannot be opened at all.
         WorkspaceError: if the cache cannot be written.
     """
-    kept = _kept(manifest, against)
+    key, keys = signature_key(manifest), [signature_key(other) for other in against]
+    kept = _kept(manifest, key, [f"{other_key} {other.root}" for other_key, other in zip(keys, against, strict=True)])
     if kept.exists():
         try:
             return AuditReport.from_json(json.loads(kept.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError):
             kept.unlink(missing_ok=True)
-    own = signatures(manifest, progress=progress)
-    report = _report(manifest, own, against, progress)
+    own = signatures(manifest, key=key, progress=progress)
+    others = [
+        (str(other.root), signatures(other, key=other_key, progress=progress))
+        for other_key, other in zip(keys, against, strict=True)
+    ]
+    report = _report(manifest, own, others, progress)
     write_text(kept, json.dumps(report.to_json()))
     return report
 
 
 def _report(
-    manifest: Manifest, own: Signatures, against: Sequence[Manifest], progress: ProgressCallback
+    manifest: Manifest, own: Signatures, against: Sequence[tuple[str, Signatures]], progress: ProgressCallback
 ) -> AuditReport:
     frame = manifest.frame
     location_of = dict(zip(frame["image_id"], frame["location"], strict=True))
@@ -131,12 +136,11 @@ def _report(
         for a, b, value in zip(twins.a.tolist(), twins.b.tolist(), twins.similarity.tolist(), strict=True)
     )
     across, across_sets = [], []
-    for other in against:
-        theirs = signatures(other, progress=progress)
+    for root, theirs in against:
         found = find_twins(own, theirs, progress=progress)
         for a, b, value in zip(found.a.tolist(), found.b.tolist(), found.similarity.tolist(), strict=True):
             across.append((names[a], theirs.locations[b], round(value, 4)))
-            across_sets.append(str(other.root))
+            across_sets.append(root)
     conflicts = tuple(group for group in identical if len({label_of.get(name) for name in group} - {None}) > 1)
     report = AuditReport(
         source=manifest.source,
@@ -200,8 +204,7 @@ def _frozen(value):
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def _kept(manifest: Manifest, against: Sequence[Manifest]) -> Path:
+def _kept(manifest: Manifest, key: str, others: Sequence[str]) -> Path:
     described = [str(manifest.frame[column].isna().sum()) for column in COLUMNS]
-    keys = [str(AUDIT_VERSION), signature_key(manifest), *described, *manifest.notes]
-    keys += [f"{signature_key(other)} {other.root}" for other in against]
+    keys = [str(AUDIT_VERSION), key, *described, *manifest.notes, *others]
     return cache_dir() / "audits" / f"{hashlib.sha256('|'.join(keys).encode()).hexdigest()[:32]}.json"

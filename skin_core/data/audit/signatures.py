@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from skin_core.data.images import ImageReader
-from skin_core.data.locations import in_hdf5, path_of
+from skin_core.data.locations import in_hdf5, name_of
 from skin_core.data.manifest import Manifest
 from skin_core.errors import DataSourceError, UnusableImageError
 from skin_core.imaging.decode import PREPROCESSING_VERSION, decoded
@@ -137,7 +137,9 @@ class Signatures:
         )
 
 
-def signatures(manifest: Manifest, *, progress: ProgressCallback = ignore_progress) -> Signatures:
+def signatures(
+    manifest: Manifest, *, key: str | None = None, progress: ProgressCallback = ignore_progress
+) -> Signatures:
     """The signatures of a set, from the cache where no file has changed since.
 
     Pictures are decoded in threads, for Pillow lets go of the interpreter while it decodes: 10,015 pictures of
@@ -145,13 +147,14 @@ def signatures(manifest: Manifest, *, progress: ProgressCallback = ignore_progre
 
     Args:
         manifest: the set.
+        key: its `signature_key`, where the caller has just made it.
         progress: told of the decoding.
 
     Raises:
         DataSourceError: if an HDF5 file of the set cannot be opened at all.
         WorkspaceError: if the cache cannot be written.
     """
-    kept = cache_dir() / "signatures" / f"{signature_key(manifest)}.npz"
+    kept = cache_dir() / "signatures" / f"{key or signature_key(manifest)}.npz"
     if kept.exists():
         try:
             return Signatures.load(kept)
@@ -168,20 +171,21 @@ def signature_key(manifest: Manifest) -> str:
         f"{manifest.fingerprint} {PREPROCESSING_VERSION} {SIGNATURE_VERSION} {manifest.root}".encode()
     )
     # The fingerprint does not depend on the order of rows; what is kept does.
-    for image_id in manifest.frame["image_id"]:
-        digest.update(image_id.encode() + b"\0")
+    digest.update("".join([f"{image_id}\0" for image_id in manifest.frame["image_id"].tolist()]).encode())
     seen = set()
-    for location in manifest.frame["location"]:
+    root, states = os.fspath(manifest.root), []
+    for location in manifest.frame["location"].tolist():
         place = in_hdf5(location)
         file = place[0] if place else location
         if file in seen:
             continue
         seen.add(file)
         try:
-            found = os.stat(path_of(manifest.root, file))
-            digest.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
+            found = os.stat(name_of(root, file))
+            states.append(f"{found.st_size} {found.st_mtime_ns}\n")
         except OSError:
-            digest.update(b"gone\n")
+            states.append("gone\n")
+    digest.update("".join(states).encode())
     return digest.hexdigest()[:32]
 
 
