@@ -15,6 +15,12 @@ EngineOption = Annotated[
     typer.Option(help="Size of the engine: 32 or 16 bits, 8 bits stored (dynamic), or 8 bits stored and computed."),
 ]
 PruneOption = Annotated[float, typer.Option(help="Share of each convolution's weights to set to zero (0.5).")]
+ViewsOption = Annotated[
+    int,
+    typer.Option(
+        help="Views of each picture whose answers are averaged: 1, 2 (mirrored), 4, or 8 (quarter turns too)."
+    ),
+]
 CompactOption = Annotated[bool, typer.Option("--compact", hidden=True, help="As --engine float16.")]
 RunArgument = Annotated[str, typer.Argument(help="Run id, as `runs` lists it.")]
 
@@ -86,6 +92,7 @@ def evaluate(
     run: RunArgument,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
+    views: ViewsOption = 1,
     compact: CompactOption = False,
     report_file: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="Where to copy the report, as one HTML page.")
@@ -96,7 +103,8 @@ def evaluate(
     from skin_core.services.reporting import copy_report, evaluate_and_report
 
     with domain_errors(), progress_bar() as report:
-        found = evaluate_and_report(run, progress=report, engine="float16" if compact else engine, prune=prune)
+        kind = "float16" if compact else engine
+        found = evaluate_and_report(run, progress=report, engine=kind, prune=prune, views=views)
         if report_file is not None:
             copy_report(run, report_file)
         print_evaluation(found, as_json)
@@ -112,6 +120,7 @@ def publish(
     ] = False,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
+    views: ViewsOption = 1,
     compact: CompactOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -122,7 +131,14 @@ def publish(
     with domain_errors(), progress_bar() as report:
         kind = "float16" if compact else engine
         bundle = publish_run(
-            run, name, progress=report, overwrite=overwrite, engine=kind, prune=prune, without_test=without_test
+            run,
+            name,
+            progress=report,
+            overwrite=overwrite,
+            engine=kind,
+            prune=prune,
+            views=views,
+            without_test=without_test,
         )
         if as_json:
             print_json({"name": bundle.name, "path": str(bundle.path), "engine": bundle.engine.model_dump()})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from skin_core.screening.pooling import HOWS
 from skin_core.screening.record import BundleInfo, Evaluation
 
 
@@ -135,7 +136,8 @@ def _disjoint(info: BundleInfo) -> str | None:
 
 def _balance(info: BundleInfo) -> str | None:
     counts = ", ".join(f"{entry.name} {entry.n_train:,}" for entry in info.classes)
-    how = "" if info.facts is None else f"; balancing: {info.facts.settings.get('balance', 'none')}, in training only"
+    balance = None if info.facts is None else info.facts.settings.get("balance", None if info.ensemble else "none")
+    how = "" if balance is None else f"; balancing: {balance}, in training only"
     return f"Training images: {counts}{how}."
 
 
@@ -146,6 +148,8 @@ def _software(info: BundleInfo) -> str | None:
 
 
 def _start(info: BundleInfo) -> str | None:
+    if info.ensemble is not None:
+        return _each_member(info)
     if info.facts is None:
         return None
     start = info.facts.settings.get("start_from")
@@ -153,13 +157,22 @@ def _start(info: BundleInfo) -> str | None:
     return f"{weights}{'; its backbone started at random' if info.untrained else ''}."
 
 
+def _each_member(info: BundleInfo) -> str:
+    return f"See the model cards of its members: {', '.join(member.name for member in info.ensemble.members)}."
+
+
 def _training(info: BundleInfo) -> str | None:
+    if info.ensemble is not None:
+        return _each_member(info)
     if info.facts is None:
         return None
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in info.facts.settings.items()) + "."
 
 
 def _selection(info: BundleInfo) -> str | None:
+    if info.ensemble is not None:
+        names = ", ".join(member.name for member in info.ensemble.members)
+        return f"An ensemble of {names}, by {HOWS[info.ensemble.how]}; their weights are those of their own bundles."
     if info.facts is None:
         return None
     return (
@@ -208,9 +221,8 @@ def _measures(info: BundleInfo) -> str | None:
 def _internal(info: BundleInfo) -> str | None:
     if info.test is None:
         return None
-    times = (
-        "" if info.facts is None else f", read {_times(info.facts.evaluations)}, last on {info.facts.evaluated[:10]}"
-    )
+    known = info.facts if info.ensemble is None else info.ensemble
+    times = "" if known is None else f", read {_times(known.evaluations)}, last on {known.evaluated[:10]}"
     return f"On the locked test split{times}: {_headline(info.test)}."
 
 
@@ -243,7 +255,9 @@ def _stranger(info: BundleInfo) -> str:
 
 
 def _explained(info: BundleInfo) -> str:
-    return "Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM and SmoothGrad on demand."
+    several = info.ensemble is not None or (info.engine is not None and info.engine.views > 1)
+    once = "; SmoothGrad looks at one view of the picture" if several else ""
+    return f"Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM and SmoothGrad on demand{once}."
 
 
 def _labels(info: BundleInfo) -> str:

@@ -55,6 +55,7 @@ __all__ = [
     "recorded_evaluation",
     "recorded_info",
     "stamp",
+    "views_judged",
 ]
 
 Split = Literal["test", "validation"]
@@ -224,6 +225,16 @@ def recorded_evaluation(folder: RunFolder) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def views_judged(run_id: str) -> int:
+    """How many views of each picture the engine looks at that was judged on the test split; 1 before an evaluation.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    parts = str(recorded_evaluation(RunFolder.of(run_id)).get("model", "")).split("-")
+    return next((int(part.removeprefix("views")) for part in parts if part.startswith("views")), 1)
 
 
 def recorded_info(folder: RunFolder) -> BundleInfo | None:

@@ -37,7 +37,12 @@ Evaluated = dict[str, Any]
 
 
 def evaluate_run(
-    run_id: str, progress: ProgressCallback = ignore_progress, *, engine: EngineKind = "float32", prune: float = 0.0
+    run_id: str,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    engine: EngineKind = "float32",
+    prune: float = 0.0,
+    views: int = 1,
 ) -> Evaluated:
     """Judges a run's best model on its locked test split, once: the figures are recorded, and asked for again they are
     read from the record. A model that was trained further is judged anew, and the record says how often that happened.
@@ -45,7 +50,7 @@ def evaluate_run(
     Args:
         run_id: a run with a finished epoch that is not at work.
         progress: told what is done.
-        engine, prune: judge the engine that `publish_run` publishes with these; another one than without.
+        engine, prune, views: judge the engine that `publish_run` publishes with these; another one than without.
 
     Returns:
         ``{"n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
@@ -60,7 +65,7 @@ def evaluate_run(
         raise RunError(f"Run {run_id} is at work; let it finish or stop it, then evaluate it.")
     if view.best_epoch is None or not folder.model.is_file():
         raise RunError(f"Run {run_id} has no finished epoch yet, so there is nothing to evaluate.")
-    made = draft(folder, progress, Variant(engine, prune))
+    made = draft(folder, progress, Variant(engine, prune, views))
     earlier = _recorded(folder)
     if earlier.get("model") == made.key:
         return earlier
@@ -93,7 +98,7 @@ def evaluate_run(
         notes.append(f"The test split was read {count} times for this run: its figures are no longer quite blind.")
     result = {
         "n": len(kept),
-        **_judged(made.info, truth, prepared_seed(folder)),
+        **figures_of(made.info, truth, prepared_seed(folder)),
         "notes": notes,
         "left_out": len(rows) - len(kept),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -115,6 +120,7 @@ def publish_run(
     overwrite: bool = False,
     engine: EngineKind = "float32",
     prune: float = 0.0,
+    views: int = 1,
     without_test: bool = False,
 ) -> BundleInfo:
     """Publishes a run as a bundle; see `screening.publish.publish`.
@@ -123,12 +129,13 @@ def publish_run(
         engine: its size: "float32", "float16", "dynamic" or "int8"; see `screening.variant`. Calibration and threshold
             are fitted to its own outputs, and the bundle tells what it loses.
         prune: share of each convolution's weights to set to zero, 0 to below 1.
+        views: of each picture whose answers are averaged, 1, 2, 4 or 8; see `screening.views`.
         without_test: publishes a run that was not evaluated on its locked test split; its card says so.
 
     Raises:
         RunError, LeakError, BundleError, WorkspaceError: one sentence on what stands against it.
     """
-    variant = Variant(engine, prune)
+    variant = Variant(engine, prune, views)
     return bundles.publish(
         run_id, name, overwrite=overwrite, variant=variant, without_test=without_test, progress=progress
     )
@@ -180,7 +187,7 @@ def evaluate_bundle(bundle: str | Path, data: str | Path, progress: ProgressCall
     notes = _notes(loaded, manifest, len(seen), mapping.unmapped, refused, len(rows))
     return {
         "n": len(rows),
-        **_judged(info, truth, 0),
+        **figures_of(info, truth, 0),
         "notes": notes,
         "left_out": len(seen),
         "unreadable": len(prints.failed),
@@ -257,7 +264,7 @@ def _notes(bundle: Bundle, manifest, seen: int, unmapped: tuple[str, ...], refus
     return notes
 
 
-def _judged(info: BundleInfo, truth: Scored, seed: int) -> dict[str, Any]:
+def figures_of(info: BundleInfo, truth: Scored, seed: int) -> dict[str, Any]:
     """The figures, and what a reader must know to read them."""
     groups = Groups(truth.groups, truth.group_word)
     point = info.operating_point
