@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from skin_core.cli import datasets, screening, training
+from skin_core.cli import datasets, ensembles, screening, training
 
 app = typer.Typer(
     name="skin_core",
@@ -14,5 +14,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verbs in (datasets, training, screening):
+for verbs in (datasets, training, screening, ensembles):
     verbs.register(app)
