@@ -14,7 +14,19 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VERBS = ["demo-data", "audit", "train", "runs", "evaluate", "publish", "screen", "predict", "evaluate-bundle"]
+VERBS = [
+    "demo-data",
+    "audit",
+    "train",
+    "runs",
+    "evaluate",
+    "publish",
+    "screen",
+    "predict",
+    "evaluate-bundle",
+    "ensemble",
+    "evaluate-ensemble",
+]
 
 
 def call(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -86,6 +98,8 @@ def test_wrong_usage_is_exit_code_2(home: Path) -> None:
         (("publish", "nosuchrun", "--name", "x"), "nosuchrun"),
         (("screen", "no-such-bundle", "a.jpg"), "no-such-bundle"),
         (("predict", "no-such-bundle", "/", "--out", "/tmp/x.csv"), "no-such-bundle"),
+        (("ensemble", "no-such-bundle", "starter", "--name", "x"), "no-such-bundle"),
+        (("evaluate-ensemble", "no-such-bundle"), "no-such-bundle"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(arguments, says: str, home: Path) -> None:
