@@ -8,6 +8,7 @@ from pages.ui import page
 import streamlit as st
 
 from pages.ui import run_detail
+from pages.ui.ensembles import show_ensembles
 from pages.ui.errors import show_error
 from pages.ui.judged.section import show_judgement
 from pages.ui.run_actions import publication
@@ -46,6 +47,7 @@ def main() -> None:
         compare(first, second)
     else:
         _one(first)
+    show_ensembles()
 
 
 def _chosen(listed: list[RunView], shown: list[RunView]) -> tuple[RunView, RunView | None]:

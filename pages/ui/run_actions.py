@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui.errors import show_error, showing_errors
 from pages.ui.jobs import running, show_job
 from pages.ui.operating_rule import choose_rule
+from pages.ui.views import choose_views
 from pages.ui.words import plain
 from skin_core.errors import BundleError
 from skin_core.screening.bundle import check_name
@@ -66,6 +67,7 @@ def publication(run: RunView) -> None:
             help="A smaller engine loads and runs faster and decides a little differently; the bundle's card tells how "
             "much balanced accuracy and AUC it loses on validation.",
         )
+        views = choose_views(f"views_{run.run_id}", judged.views_judged(run.run_id))
         without_test = False
         if "test" not in judged.available(run.run_id):
             st.caption(
@@ -89,6 +91,7 @@ def publication(run: RunView) -> None:
                 run_id=run.run_id,
                 name=name.strip(),
                 engine=engine,
+                views=views,
                 without_test=without_test,
                 rule=rule,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from skin_core.cli import cross_validation, datasets, recipes, screening, search, training
+from skin_core.cli import cross_validation, datasets, ensembles, recipes, screening, search, training
 
 app = typer.Typer(
     name="skin_core",
@@ -14,5 +14,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verbs in (datasets, recipes, training, cross_validation, search, screening):
+for verbs in (datasets, recipes, training, cross_validation, search, screening, ensembles):
     verbs.register(app)

@@ -20,6 +20,12 @@ EngineOption = Annotated[
 PruneOption = Annotated[float, typer.Option(help="Share of each convolution's weights to set to zero (0.5).")]
 # A run whose classes know no malignancy has no threshold, and is published without one unless a rule is asked for.
 DEFAULT_RULE = "sensitivity=0.95"
+ViewsOption = Annotated[
+    int,
+    typer.Option(
+        help="Views of each picture whose answers are averaged: 1, 2 (mirrored), 4, or 8 (quarter turns too)."
+    ),
+]
 CompactOption = Annotated[bool, typer.Option("--compact", hidden=True, help="As --engine float16.")]
 RecipeOption = Annotated[str, typer.Option(help="A recipe, as `recipes` lists it; the family follows from it.")]
 RunArgument = Annotated[str, typer.Argument(help="Run id, as `runs` lists it.")]
@@ -110,6 +116,7 @@ def evaluate(
     run: RunArgument,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
+    views: ViewsOption = 1,
     compact: CompactOption = False,
     report_file: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="Where to copy the report, as one HTML page.")
@@ -120,7 +127,8 @@ def evaluate(
     from skin_core.services.reporting import copy_report, evaluate_and_report
 
     with domain_errors(), progress_bar() as report:
-        found = evaluate_and_report(run, progress=report, engine="float16" if compact else engine, prune=prune)
+        kind = "float16" if compact else engine
+        found = evaluate_and_report(run, progress=report, engine=kind, prune=prune, views=views)
         if report_file is not None:
             copy_report(run, report_file)
         print_evaluation(found, as_json)
@@ -136,6 +144,7 @@ def publish(
     ] = False,
     engine: EngineOption = "float32",
     prune: PruneOption = 0.0,
+    views: ViewsOption = 1,
     rule: Annotated[
         str,
         typer.Option(
@@ -160,6 +169,7 @@ def publish(
             overwrite=overwrite,
             engine=kind,
             prune=prune,
+            views=views,
             without_test=without_test,
             rule="" if rule == DEFAULT_RULE else rule,
         )

@@ -62,6 +62,10 @@ def explain(
     tabular = _columns(bundle, given)
     if at_once(bundle, method):
         return _by_engine(bundle.engine, square, method, column, tabular)
+    if bundle.info.ensemble is not None and method != "smoothgrad":
+        raise BundleError(
+            f"This ensemble has a member whose engine gives no {method}; choose Grad-CAM, Score-CAM or SmoothGrad."
+        )
     arrays = {"image": square[np.newaxis], **({} if tabular is None else {"tabular": tabular})}
     # A private folder, gone with its pixels when the answer is here.
     with tempfile.TemporaryDirectory(prefix="lesionlab-explain-") as folder:

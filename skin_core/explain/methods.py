@@ -33,11 +33,13 @@ class Explainer:
     def __init__(self, model: keras.Model, tabular: np.ndarray | None = None) -> None:
         model = twin(model)
         self._tabular = None if tabular is None else tf.constant(tabular, tf.float32)
-        image, spatial = (model.get_layer(name).output for name in ("image", "spatial"))
+        image, logits = (model.get_layer(name).output for name in ("image", "logits"))
         beside = [tensor for tensor in model.inputs if tensor.name == "tabular"]
-        logits = model.get_layer("logits").output
-        self._body = keras.Model(image, spatial)
-        self._head = keras.Model([spatial, *beside], logits)
+        # Each member of an ensemble has a spatial map of its own, and SmoothGrad needs none.
+        if "spatial" in {layer.name for layer in model.layers}:
+            spatial = model.get_layer("spatial").output
+            self._body = keras.Model(image, spatial)
+            self._head = keras.Model([spatial, *beside], logits)
         self._whole = keras.Model([image, *beside], logits)
         # One trace for each size of batch: the last one of a series may be smaller.
         self._probabilities = tf.function(self._class_probabilities)

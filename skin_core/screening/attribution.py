@@ -35,9 +35,9 @@ class Explained(NamedTuple):
 
     Attributes:
         logits: (1, n), as the layer ``logits`` gives them.
-        gradcam: (1, C, h, w), not negative.
-        for_plus: ``maps_plus`` (1, C, h, w), Grad-CAM++; or ``by_unit`` (1, n, u), the logits' derivatives by the u
-            units of the dense layer after Flatten, of which `plus` makes it.
+        gradcam: (1, C, h, w), before its ReLU: what several passes are averaged by comes first.
+        for_plus: ``maps_plus`` (1, C, h, w), Grad-CAM++ likewise; or ``by_unit`` (1, n, u), the logits' derivatives by
+            the u units of the dense layer after Flatten, of which `plus` makes it.
     """
 
     logits: tf.Tensor
@@ -140,8 +140,8 @@ class Head:
         return tf.math.divide_no_nan(weighted, tf.reduce_sum(alpha, axis=1))
 
     def _weighted(self, maps: tf.Tensor, *weights: tf.Tensor) -> list[tf.Tensor]:
-        """relu(Σ_k w_k A_k) as (1, C, h, w) for each set of weights (C, c), in one product."""
-        found = tf.nn.relu(tf.matmul(tf.reshape(maps, (-1, self._c)), tf.concat(weights, axis=0), transpose_b=True))
+        """Σ_k w_k A_k as (1, C, h, w) for each set of weights (C, c), in one product."""
+        found = tf.matmul(tf.reshape(maps, (-1, self._c)), tf.concat(weights, axis=0), transpose_b=True)
         found = tf.reshape(tf.transpose(found), (1, -1, self._h, self._w))
         n = found.shape[1] // len(weights)
         # Slices and no split: the converter would store what it splits as int8, whatever is asked for.

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from skin_core.evaluation.class_rule import RULE_WORDS, balanced_titles
 from skin_core.screening.card_items import filled, open_items
 from skin_core.screening.map_record import NOT_MEASURED, Measured
+from skin_core.screening.members import Gain
+from skin_core.screening.pooling import HOWS
 from skin_core.screening.record import BundleInfo, EngineLoss, EngineRecord, Evaluation, Figure
 from skin_core.screening.variant import Variant
+from skin_core.screening.views import COUNTS
 
 _SHOWN = {
     "malignancy_auc": "AUC, malignant or premalignant against benign",
@@ -31,6 +34,7 @@ def model_card(info: BundleInfo) -> str:
         "Research software, not a medical device: it must not decide on the care of a person.",
         "**Never judged on a locked test split: nobody knows how good it is.**" if info.test is None else _looks(info),
         _origin(info),
+        _members(info),
         _classes(info),
         _performance(info),
         _heat_maps(info),
@@ -46,27 +50,115 @@ def _origin(info: BundleInfo) -> str:
         f"- Network: {info.family_title or info.family}, input {info.image_size} × {info.image_size} pixels (crop: {info.crop})",
         f"- Trained on: {info.data.name}, {info.data.kind}; {info.data.n_train:,} pictures, {info.data.n_validation:,} for validation",
         f"- Columns beside the picture: {', '.join(info.features) or 'none'}",
-        f"- Run {info.run_id}, published {info.created} by {info.program}; data fingerprint {info.data.fingerprint}",
+        f"- {f'Run {info.run_id}, published' if info.run_id else 'Made'} {info.created} by {info.program}; data fingerprint {info.data.fingerprint or 'of several'}",
         f"- LiteRT against Keras on real pictures: {info.parity.get('probabilities', float('nan')):.1e} in probability, {info.parity.get('maps', float('nan')):.1e} in the maps; weights {info.precision}",
         *(f"- {sentence}" for sentence in engine_sentences(info.engine)),
     ]
     return "## What it is\n\n" + "\n".join(lines)
 
 
+def ensemble_sentences(info: BundleInfo) -> list[str]:
+    """How an ensemble answers, what it was fitted to and what it costs; none for the bundle of a run."""
+    record = info.ensemble
+    if record is None:
+        return []
+    names = ", ".join(member.name for member in record.members)
+    sentences = [
+        f"An ensemble of {len(record.members)} bundles ({names}): its answer is {HOWS[record.how]}, calibrated once more.",
+        f"Calibration, risk and threshold were fitted to {record.fitted_on}.",
+    ]
+    if info.engine is not None and info.engine.milliseconds is not None:
+        alone = ", ".join(f"{member.name} {member.milliseconds:.1f} ms" for member in record.members)
+        sentences.append(
+            f"A picture makes {record.passes} passes and takes {info.engine.milliseconds:.1f} ms where the ensemble was made ({alone}); the engine has {info.engine.size / 1e6:.1f} MB."
+        )
+    if info.test is None:
+        how = (
+            "evaluate-ensemble judges it once on the locked test split that its members' runs have in common"
+            if record.has_test
+            else "evaluate-bundle judges it on a labelled set that its members have not seen"
+        )
+        sentences.append(f"Its figures on a test split are undefined: {how}.")
+    return sentences
+
+
+def _members(info: BundleInfo) -> str:
+    if info.ensemble is None:
+        return ""
+    head = "| member | network | views | {} | digest of its bundle.json |\n| --- | --- | --- | {} | --- |".format(
+        " | ".join(f"{title}, and what the ensemble gains" for title in _LOSSES.values()),
+        " | ".join("---" for _ in _LOSSES),
+    )
+    rows = [
+        f"| {_cell(member.name)} | {_cell(member.network)} | {member.views} | "
+        + " | ".join(_gain(member.gains.get(name)) for name in _LOSSES)
+        + f" | {member.digest} |"
+        for member in info.ensemble.members
+    ]
+    told = "\n".join(f"- {sentence}" for sentence in ensemble_sentences(info))
+    note = "Figures of the members are on the same validation pictures; gains with the 95 % interval of the difference."
+    return f"## Members\n\n{told}\n\n{note}\n\n{head}\n" + "\n".join(rows)
+
+
+def _gain(found: Gain | None) -> str:
+    if found is None or found.member is None or found.gain is None:
+        return "undefined"
+    span = "" if found.low is None or found.high is None else f" ({found.low:+.3f} to {found.high:+.3f})"
+    return f"{found.member:.3f}, {found.gain:+.3f}{span}"
+
+
 _LOSSES = {"balanced_accuracy": "balanced accuracy", "malignancy_auc": "AUC, malignant or premalignant"}
 
 
 def engine_sentences(record: EngineRecord | None) -> list[str]:
-    """The engine's size and what it costs, for a card and a terminal."""
+    """The engine's form and what it costs, for a card and a terminal."""
     if record is None:
         return []
-    size = f"Engine: {Variant(record.kind, record.pruned).words}, {record.size / 1e6:.1f} MB"
+    variant = Variant(record.kind, record.pruned, record.views)
+    size = f"Engine: {variant.words}, {record.size / 1e6:.1f} MB"
     if not record.full_size:
-        return [f"{size}."]
+        return [f"{size}{_pace(record)}."]
+    # Views hardly change the file; another size, or pruning, is told with what was let through.
+    shrunk = record.kind != "float32" or record.pruned > 0
     allowed = ", ".join(f"{value:g} in {name}" for name, value in record.tolerance.items())
-    sentences = [f"{size} in place of {record.full_size / 1e6:.1f} MB; differences to Keras let through: {allowed}."]
-    losses = [_loss(title, record.loss[name]) for name, title in _LOSSES.items() if name in record.loss]
-    return [*sentences, f"Lost on validation against float32 (95 % interval of the difference): {'; '.join(losses)}."]
+    beside = f" in place of {record.full_size / 1e6:.1f} MB; differences to Keras let through: {allowed}"
+    sentences = [f"{size}{beside if shrunk else ''}."]
+    if record.views > 1:
+        sentences.append(
+            f"Each picture is looked at in {record.views} views ({COUNTS[record.views]}), whose answers are averaged"
+            f"{_pace(record)}."
+        )
+    against = " and ".join((["float32"] if shrunk else []) + (["one view"] if record.views > 1 else []))
+    gained = not shrunk
+    losses = [
+        _loss(title, _negated(record.loss[name]) if gained else record.loss[name])
+        for name, title in _LOSSES.items()
+        if name in record.loss
+    ]
+    verb = "Gained" if gained else "Lost"
+    return [
+        *sentences,
+        f"{verb} on validation against {against} (95 % interval of the difference): {'; '.join(losses)}.",
+    ]
+
+
+def _pace(record: EngineRecord) -> str:
+    """What it takes, after a comma; empty in records of older versions."""
+    if record.milliseconds is None:
+        return ""
+    beside = ""
+    if record.views > 1 and record.full_milliseconds is not None:
+        beside = f" in place of {record.full_milliseconds:.1f} ms with one"
+    passes = f"{record.views} passes, " if record.views > 1 else ""
+    return f": {passes}{record.milliseconds:.1f} ms a picture{beside} where it was published"
+
+
+def _negated(found: EngineLoss) -> EngineLoss:
+    """A loss told as a gain: the interval's ends change places."""
+    if found.loss is None:
+        return found
+    low, high = (None if end is None else 0.0 - end for end in (found.high, found.low))
+    return found.model_copy(update={"loss": 0.0 - found.loss, "low": low, "high": high})
 
 
 def _loss(title: str, found: EngineLoss) -> str:
@@ -181,9 +273,10 @@ def _limits(info: BundleInfo) -> str:
 
 def _looks(info: BundleInfo) -> str:
     """How often the test split was read; more than once, its figures are no longer blind."""
-    if info.facts is None or info.facts.evaluations < 2:
+    known, word = (info.facts, "run") if info.ensemble is None else (info.ensemble, "ensemble")
+    if known is None or known.evaluations < 2:
         return ""
-    return f"**The locked test split was read {info.facts.evaluations} times for this run: its figures are no longer quite blind.**"
+    return f"**The locked test split was read {known.evaluations} times for this {word}: its figures are no longer quite blind.**"
 
 
 def _items(info: BundleInfo) -> str:

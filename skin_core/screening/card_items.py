@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from skin_core.evaluation.class_rule import balanced_titles
 from skin_core.screening.map_record import NOT_MEASURED
+from skin_core.screening.pooling import HOWS
 from skin_core.screening.record import BundleInfo, Evaluation
 
 
@@ -138,7 +139,8 @@ def _disjoint(info: BundleInfo) -> str | None:
 
 def _balance(info: BundleInfo) -> str | None:
     counts = ", ".join(f"{entry.name} {entry.n_train:,}" for entry in info.classes)
-    how = "" if info.facts is None else f"; balancing: {info.facts.settings.get('balance', 'none')}, in training only"
+    balance = None if info.facts is None else info.facts.settings.get("balance", None if info.ensemble else "none")
+    how = "" if balance is None else f"; balancing: {balance}, in training only"
     return f"Training images: {counts}{how}."
 
 
@@ -149,6 +151,8 @@ def _software(info: BundleInfo) -> str | None:
 
 
 def _start(info: BundleInfo) -> str | None:
+    if info.ensemble is not None:
+        return _each_member(info)
     if info.facts is None:
         return None
     start = info.facts.settings.get("start_from")
@@ -156,13 +160,22 @@ def _start(info: BundleInfo) -> str | None:
     return f"{weights}{'; its backbone started at random' if info.untrained else ''}."
 
 
+def _each_member(info: BundleInfo) -> str:
+    return f"See the model cards of its members: {', '.join(member.name for member in info.ensemble.members)}."
+
+
 def _training(info: BundleInfo) -> str | None:
+    if info.ensemble is not None:
+        return _each_member(info)
     if info.facts is None:
         return None
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in info.facts.settings.items()) + "."
 
 
 def _selection(info: BundleInfo) -> str | None:
+    if info.ensemble is not None:
+        names = ", ".join(member.name for member in info.ensemble.members)
+        return f"An ensemble of {names}, by {HOWS[info.ensemble.how]}; their weights are those of their own bundles."
     if info.facts is None:
         return None
     return (
@@ -211,9 +224,8 @@ def _measures(info: BundleInfo) -> str | None:
 def _internal(info: BundleInfo) -> str | None:
     if info.test is None:
         return None
-    times = (
-        "" if info.facts is None else f", read {_times(info.facts.evaluations)}, last on {info.facts.evaluated[:10]}"
-    )
+    known = info.facts if info.ensemble is None else info.ensemble
+    times = "" if known is None else f", read {_times(known.evaluations)}, last on {known.evaluated[:10]}"
     return f"On the locked test split{times}: {_headline(info.test)}."
 
 
@@ -248,9 +260,11 @@ def _stranger(info: BundleInfo) -> str:
 
 def _explained(info: BundleInfo) -> str:
     told = NOT_MEASURED if info.map_check is None else info.map_check.sentence()
+    several = info.ensemble is not None or (info.engine is not None and info.engine.views > 1)
+    once = " (one view of the picture)" if several else ""
     return (
-        "Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM, SmoothGrad and Shapley values of regions on "
-        f"demand. {told}"
+        f"Grad-CAM of each class in the same pass; Grad-CAM++, Score-CAM, SmoothGrad{once} and Shapley values of regions "
+        f"on demand. {told}"
     )
 
 

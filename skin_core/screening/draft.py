@@ -15,32 +15,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skin_core.config import RunConfig
 from skin_core.errors import BundleError, WorkspaceError
-from skin_core.evaluation.bootstrap import Groups
-from skin_core.evaluation.calibration import fit_calibration
-from skin_core.evaluation.operating_point import PROPOSED, fit_point
-from skin_core.evaluation.risk import endpoint_score, fit_risk
-from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.screening import child
+from skin_core.screening.cost import milliseconds
 from skin_core.screening.engine import Engine
+from skin_core.screening.fitted import fitted
 from skin_core.screening.gate_fitting import fit_gate
 from skin_core.screening.loss import engine_losses
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
 from skin_core.screening.predictions import save_predictions
-from skin_core.screening.record import BundleInfo, Calibration, EngineRecord, Evaluation, Figure, OperatingPoint
-from skin_core.screening.risk import endpoint_columns, risk_of
+from skin_core.screening.record import BundleInfo, EngineRecord
 from skin_core.screening.truth import group_word, scored
 from skin_core.screening.variant import TOLERANCE, Variant
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import Prepared, load_prepared
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skin_core.data.cache import PixelCache
 
 VERSION = 4
@@ -76,7 +69,7 @@ def draft(folder: RunFolder, progress: ProgressCallback, variant: Variant = AS_T
     Args:
         folder: of a run that has a best model.
         progress: told what is done.
-        variant: the engine's size.
+        variant: the engine's form.
 
     Raises:
         BundleError: if the model cannot be exported, or LiteRT differs from Keras.
@@ -129,17 +122,6 @@ def groups_of(folder: RunFolder, prepared: Prepared) -> np.ndarray:
     return table.loc[prepared.manifest.frame["image_id"].tolist()].to_numpy(dtype=object)
 
 
-def as_evaluation(split: str, truth: Scored, intervals: str, *, seed: int) -> Evaluation:
-    """Figures of a split for ``bundle.json``: NaN becomes null."""
-    metrics = truth.metrics(seed=seed)
-    figures = {
-        name: Figure(**{part: None if np.isnan(value) else value for part, value in entry.items()})
-        for name, entry in metrics.items()
-    }
-    n = len(truth.labels)
-    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals, class_rule=truth.class_rule)
-
-
 def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Variant) -> None:
     from skin_core.data.cache import open_pixels
 
@@ -164,32 +146,44 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
     record = EngineRecord(
         kind=exported["engine"],
         pruned=variant.prune,
+        views=variant.views,
         size=(out / "screen.tflite").stat().st_size,
+        milliseconds=_pace(engine, cache, validation, prepared.tabular),
         tolerance=TOLERANCE[exported["engine"]],
     )
     described = describe(folder, config, prepared)
     groups = groups_of(folder, prepared)[validation]
     info = described.model_copy(update={"parity": exported["parity"], "precision": record.kind, "engine": record})
-    info = _fitted(info, config, prepared, groups, validation, on_validation)
+    frame, labels = prepared.manifest.frame.iloc[validation], prepared.labels[validation]
+    facts = {"seed": config.seed, "word": group_word(prepared.manifest)}
+    info = fitted(info, frame, labels, groups, on_validation.logits, **facts)
     _keep_validation(out, info, prepared, groups, validation, on_validation)
     full = out / "full.tflite"
     if full.exists():
         what = "Comparing with the engine as trained"
-        by_full = outputs_of(
-            Engine(full.read_bytes()), cache.pixels, validation, prepared.tabular, what=what, progress=progress
-        )
-        frame = prepared.manifest.frame.iloc[validation]
-        as_trained = _fitted(described, config, prepared, groups, validation, by_full)
+        trained = Engine(full.read_bytes())
+        by_full = outputs_of(trained, cache.pixels, validation, prepared.tabular, what=what, progress=progress)
+        as_trained = fitted(described, frame, labels, groups, by_full.logits, **facts)
         loss = engine_losses(
             scored(as_trained, frame, groups, by_full.logits),
             scored(info, frame, groups, on_validation.logits),
             groups,
             seed=config.seed,
         )
-        record = record.model_copy(update={"full_size": full.stat().st_size, "loss": loss})
+        beside = {
+            "full_size": full.stat().st_size,
+            "full_milliseconds": _pace(trained, cache, validation, prepared.tabular),
+            "loss": loss,
+        }
+        record = record.model_copy(update=beside)
         info = info.model_copy(update={"engine": record})
         full.unlink()
     write_text(out / "draft.json", info.model_dump_json(indent=1))
+
+
+def _pace(engine: Engine, cache: PixelCache, rows: np.ndarray, tabular: np.ndarray | None) -> float:
+    some = rows[:PARITY_SAMPLES]
+    return milliseconds(engine, np.asarray(cache.pixels[some]), None if tabular is None else tabular[some])
 
 
 def _keep_validation(
@@ -227,45 +221,11 @@ def _export(
         "out": str(out),
         "engine": variant.engine,
         "prune": variant.prune,
+        "views": variant.views,
     }
     answer = child.call("skin_core.screening.export_worker", request)
     (out / "samples.npz").unlink()
     return answer
-
-
-def _fitted(
-    info: BundleInfo,
-    config: RunConfig,
-    prepared: Prepared,
-    groups: np.ndarray,
-    rows: np.ndarray,
-    outputs: Outputs,
-) -> BundleInfo:
-    """Calibration of the classes and of the risk, operating points and validation figures.
-
-    Validation is never resampled or weighted, so what is fitted there undoes what training did to the priors.
-    """
-    temperature, bias = fit_calibration(outputs.logits, prepared.labels[rows])
-    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
-    frame = prepared.manifest.frame.iloc[rows]
-    if info.has_risk:
-        info = _with_risk(info, frame, groups, outputs.logits, config.seed)
-    word = group_word(prepared.manifest)
-    truth = scored(info, frame, groups, outputs.logits, group_word=word)
-    validation = as_evaluation("validation", truth, Groups(groups, word).sentence(), seed=config.seed)
-    return info.model_copy(update={"validation": validation})
-
-
-def _with_risk(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray, seed: int) -> BundleInfo:
-    known = frame["risk_level"].notna().to_numpy(dtype=bool)
-    positive = (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)[known]
-    score = endpoint_score(logits[known], endpoint_columns(info))
-    info = info.model_copy(update={"risk_calibration": fit_risk(score, positive, groups[known], seed=seed)})
-    risk = risk_of(info, logits[known])
-    points = [fit_point(risk, positive, rule) for rule in PROPOSED]
-    first, *further = [None if point is None else OperatingPoint(**vars(point)) for point in points]
-    found = tuple(point for point in further if point is not None)
-    return info.model_copy(update={"operating_point": first, "further_points": found})
 
 
 def _key(folder: RunFolder, variant: Variant) -> str:

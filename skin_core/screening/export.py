@@ -1,6 +1,7 @@
 """From a Keras model to the screening graph: probabilities, logits, features and every class's Grad-CAM in one pass.
 
-The maps (Grad-CAM, and Grad-CAM++ where it is cheap) are operations of the same graph; see `attribution`.
+The maps (Grad-CAM, and Grad-CAM++ where it is cheap) are operations of the same graph; see `attribution`. What goes
+through a network, and how often, says `passes`.
 
 Imports TensorFlow; only the export's own process imports this module.
 """
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -21,15 +22,23 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from skin_core.errors import BundleError
-from skin_core.models.split import twin
-from skin_core.screening.attribution import ENTRY, SCOPE, Head
+from skin_core.evaluation.calibration import calibrated
+from skin_core.screening.attribution import ENTRY, SCOPE
 from skin_core.screening.engine import SIGNATURE, Engine
+from skin_core.screening.passes import Network
+from skin_core.screening.views import turned, turned_back
+from skin_core.screening.views import views as views_of
 
 Examples = Mapping[str, np.ndarray]
 
 
 def export(
-    model: keras.Model, *, engine: str = "float32", examples: Examples | None = None, maps: bool = True
+    model: keras.Model,
+    *,
+    engine: str = "float32",
+    examples: Examples | None = None,
+    maps: bool = True,
+    views: int = 1,
 ) -> bytes:
     """Exports a model of a family as one LiteRT graph with a batch of one.
 
@@ -41,6 +50,7 @@ def export(
             ``examples``, and only what explains it in float32.
         examples: for "int8", ``image`` (N, S, S, 3) and for a network with columns ``tabular`` (N, F).
         maps: without them the graph is the plain forward pass, which a bench compares with.
+        views: of each picture, whose answers are averaged; see `screening.views`.
 
     Returns:
         The bytes of a ``screen.tflite`` (builtin operators only).
@@ -48,36 +58,56 @@ def export(
     Raises:
         BundleError: if an operator has no LiteRT counterpart.
     """
-    model = twin(model)
-    image = model.get_layer("image").output
-    tabular = [tensor for tensor in model.inputs if tensor.name == "tabular"]
-    body = keras.Model(image, model.get_layer("spatial").output)
-    head = Head(model)
+    network = Network(model, views)
 
     def screen(image: tf.Tensor, tabular: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        spatial = body(image, training=False)
         if not maps:
-            return outputs(head.logits(spatial, tabular))
-        explained = head(spatial, tabular)
+            return scores(network.logits(image, tabular))
+        found = network(image, tabular)
+        for_plus = {} if found.by_unit is None else {"by_unit": found.by_unit}
+        if found.plus is not None:
+            for_plus = {"maps_plus": tf.nn.relu(found.plus)}
         return {
-            **outputs(explained.logits),
-            "features": tf.reduce_mean(spatial, axis=(1, 2)),
-            "maps": explained.gradcam,
-            "spatial": spatial,
-            **explained.for_plus,
+            **scores(found.logits),
+            "features": found.features,
+            "maps": tf.nn.relu(found.gradcam),
+            "spatial": found.spatial,
+            **for_plus,
         }
 
-    def outputs(scores: tf.Tensor) -> dict[str, tf.Tensor]:
-        if head.n_logits == 1:
-            scores = tf.concat([tf.zeros_like(scores), scores], axis=1)
-        return {"probabilities": tf.nn.softmax(scores), "logits": scores}
+    return graph_of([network], screen, engine=engine, examples=examples)
 
-    signature = [tf.TensorSpec((1, *image.shape[1:]), tf.float32, name="image")]
-    signature += [tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name="tabular") for tensor in tabular]
+
+def scores(logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    """A graph's ``logits`` (1, C) and ``probabilities``."""
+    return {"probabilities": tf.nn.softmax(logits), "logits": logits}
+
+
+def graph_of(
+    networks: Sequence[Network],
+    screen: Callable[..., dict[str, tf.Tensor]],
+    *,
+    engine: str = "float32",
+    examples: Examples | None = None,
+) -> bytes:
+    """A LiteRT graph of what a function makes of networks.
+
+    Args:
+        networks: of one input size; those with columns take the same.
+        screen: ``(image, tabular)`` or ``(image)`` → the graph's outputs by name.
+        engine, examples: see `export`.
+
+    Raises:
+        BundleError: if an operator has no LiteRT counterpart.
+    """
+    n_tabular = max(network.n_tabular for network in networks)
+    signature = [tf.TensorSpec((1, *networks[0].image_shape), tf.float32, name="image")]
+    signature += [tf.TensorSpec((1, n_tabular), tf.float32, name="tabular")] if n_tabular else []
     # ExportArchive, because tf.saved_model.save of a module around Keras 3 models loses the weights without a word.
     archive = keras.export.ExportArchive()
-    archive.track(body)
-    archive.track(head.network)
+    for network in networks:
+        for part in network.parts:
+            archive.track(part)
     archive.add_endpoint(SIGNATURE, screen, input_signature=signature)
     folder = Path(tempfile.mkdtemp(prefix="lesionlab-export-"))
     try:
@@ -138,49 +168,82 @@ def _head_names(graph: bytes) -> list[str]:
     return [name for name in names if name in ends or (SCOPE in name and ENTRY not in name)]
 
 
-def reference(model: keras.Model, image: np.ndarray, tabular: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (1, C) and Grad-CAM maps (1, C, h, w) by Keras itself, eagerly, with the model's own layers.
+def explained(
+    model: keras.Model, image: np.ndarray, tabular: np.ndarray | None, *, n_views: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (1, C) and Grad-CAM maps before their ReLU (1, C, h, w) by Keras itself, eagerly.
 
     Shares no line with the exported graph but the definition.
     """
-    from skin_core.models.outputs import class_probabilities
-
-    inputs = {"image": tf.constant(image, tf.float32)}
+    shown = views_of(n_views)
+    given = {"image": np.concatenate([turned(image, view, rows=1, columns=2) for view in shown])}
     if tabular is not None:
-        inputs["tabular"] = tf.constant(tabular, tf.float32)
+        given["tabular"] = np.repeat(tabular, len(shown), axis=0)
     watched = keras.Model(model.inputs, [model.get_layer("spatial").output, model.get_layer("logits").output])
     with tf.GradientTape(persistent=True) as tape:
-        maps, logits = watched([inputs[tensor.name] for tensor in model.inputs], training=False)
-        scores = [-logits[0, 0], logits[0, 0]] if logits.shape[1] == 1 else tf.unstack(logits[0])
-    explained = []
-    for score in scores:
-        weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
-        explained.append(tf.nn.relu(tf.reduce_sum(maps * weights, axis=-1)).numpy()[0])
-    raw = model([inputs[tensor.name] for tensor in model.inputs], training=False).numpy()
-    return class_probabilities(raw, len(scores)), np.stack(explained)[np.newaxis]
+        spatial, raw = watched([tf.constant(given[tensor.name], tf.float32) for tensor in model.inputs], training=False)
+        # A sigmoid head has one logit: what speaks for its first class is what speaks against the second.
+        both = tf.concat([-raw, raw], axis=1) if raw.shape[1] == 1 else raw
+        # Views do not look at each other, so the sum's derivative holds that of each.
+        by_class = [tf.reduce_sum(both[:, column]) for column in range(both.shape[1])]
+    maps = []
+    for score in by_class:
+        weights = tf.reduce_mean(tape.gradient(score, spatial), axis=(1, 2), keepdims=True)
+        maps.append(tf.reduce_sum(spatial * weights, axis=-1).numpy())
+    by_view = np.moveaxis(np.stack(maps), 0, 1)
+    laid = [turned_back(one[np.newaxis], view, rows=2, columns=3) for one, view in zip(by_view, shown, strict=True)]
+    return logits_of(raw).mean(axis=0, keepdims=True), np.mean(laid, axis=0)
 
 
-def parity(model: keras.Model, engine: Engine, images: np.ndarray, tabular: np.ndarray | None) -> dict[str, float]:
+def logits_of(raw: tf.Tensor) -> np.ndarray:
+    """float64 (N, C) from what a layer ``logits`` gave; a sigmoid head's are (0, z)."""
+    values = np.asarray(raw, np.float64)
+    return np.concatenate([np.zeros_like(values), values], axis=1) if values.shape[1] == 1 else values
+
+
+def parity(
+    model: keras.Model, engine: Engine, images: np.ndarray, tabular: np.ndarray | None, *, n_views: int = 1
+) -> dict[str, float]:
     """Largest differences between the engine and Keras on pictures.
 
     Args:
         images: uint8 (N, S, S, 3), N ≥ 1.
         tabular: float32 (N, F) or None.
+        n_views: of each picture that the engine looks at.
 
     Returns:
         "probabilities", absolute; "maps", in units of the picture's largest map value.
     """
-    differences: dict[str, list[float]] = {"probabilities": [], "maps": []}
+    return differences(engine, images, tabular, lambda *given: explained(model, *given, n_views=n_views))
+
+
+def differences(
+    engine: Engine,
+    images: np.ndarray,
+    tabular: np.ndarray | None,
+    expected: Callable[[np.ndarray, np.ndarray | None], tuple[np.ndarray, np.ndarray]],
+) -> dict[str, float]:
+    """Largest differences between the engine and what it should give.
+
+    Args:
+        images: uint8 (N, S, S, 3), N ≥ 1. tabular: float32 (N, F) or None.
+        expected: picture (1, S, S, 3) and columns (1, F) or None → logits (1, C), maps before their ReLU (1, C, h, w).
+
+    Returns:
+        See `parity`.
+    """
+    found: dict[str, list[float]] = {"probabilities": [], "maps": []}
     for index in range(len(images)):
         row = slice(index, index + 1)
         beside = None if tabular is None else tabular[row]
-        found = engine.run(images[row], beside)
-        probabilities, maps = reference(model, images[row], beside)
+        given = engine.run(images[row], beside)
+        logits, raw = expected(images[row], beside)
+        maps = np.maximum(raw, 0)
         unit = max(float(np.abs(maps).max()), 1e-6)
-        differences["probabilities"].append(np.abs(found.probabilities - probabilities).max())
-        differences["maps"].append(np.abs(found.maps - maps).max() / unit)
+        found["probabilities"].append(np.abs(given.probabilities - calibrated(logits, 1.0)).max())
+        found["maps"].append(np.abs(given.maps - maps).max() / unit)
     # np.max, because Python's max() would hide a NaN.
-    return {name: float(np.max(values)) for name, values in differences.items()}
+    return {name: float(np.max(values)) for name, values in found.items()}
 
 
 def save_compressed(model: keras.Model, target: Path) -> None:

@@ -17,7 +17,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         request: ``model`` (a ``.keras`` file), ``samples`` (an ``.npz`` with ``images`` uint8 (N, S, S, 3) and maybe
             ``tabular``; training pictures ``examples`` and maybe ``examples_tabular`` where the variant asks for
             them), ``out`` (a folder for ``screen.tflite``, ``model.keras`` and, beside a smaller engine,
-            ``full.tflite``: float32, unpruned), ``engine``, ``prune``: see `variant.Variant`.
+            ``full.tflite``: float32, unpruned, one view), ``engine``, ``prune``, ``views``: see `variant.Variant`.
 
     Returns:
         ``parity``: see `export.parity`; ``engine``: what became of it, since not every network can be float16.
@@ -40,21 +40,21 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         tabular = samples["tabular"] if "tabular" in samples.files else None
         named = {"image": "examples", "tabular": "examples_tabular"}
         examples = {name: samples[key] for name, key in named.items() if key in samples.files}
-    out, engine = Path(request["out"]), request["engine"]
-    if engine != "float32" or request["prune"]:
+    out, engine, views = Path(request["out"]), request["engine"], request["views"]
+    if engine != "float32" or request["prune"] or views > 1:
         (out / "full.tflite").write_bytes(export.export(model))
     if request["prune"]:
         prune(model, request["prune"])
         restore_statistics(model, examples)
     if engine == "float16":
         make_compact(model)
-    graph = export.export(model, engine=engine, examples=examples)
-    found = export.parity(model, Engine(graph), images, tabular)
+    graph = export.export(model, engine=engine, examples=examples, views=views)
+    found = export.parity(model, Engine(graph), images, tabular, n_views=views)
     if engine == "float16" and not agrees(found, engine):
         # What the rounding could not prepare (a BatchNorm that follows no convolution) is stored in full.
         engine = "float32"
-        graph = export.export(model)
-        found = export.parity(model, Engine(graph), images, tabular)
+        graph = export.export(model, views=views)
+        found = export.parity(model, Engine(graph), images, tabular, n_views=views)
     if not agrees(found, engine):
         allowed = " and ".join(f"{value:g}" for value in TOLERANCE[engine].values())
         raise BundleError(

@@ -9,7 +9,8 @@ from pathlib import Path
 from skin_core.errors import BundleError, RunError
 from skin_core.evaluation.operating_point import Rule
 from skin_core.evaluation.scored import Scored
-from skin_core.screening.draft import VALIDATION, Draft, as_evaluation
+from skin_core.screening.draft import VALIDATION, Draft
+from skin_core.screening.fitted import as_evaluation
 from skin_core.screening.predictions import load_predictions
 from skin_core.screening.record import BundleInfo, Evaluation
 from skin_core.screening.thresholds import fitted

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,12 +26,10 @@ from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import pack
 from skin_core.screening.served import check_served
 from skin_core.screening.story import run_facts
-from skin_core.screening.variant import Variant
+from skin_core.screening.variant import Variant, predictor_of
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 
-# In the key of a draft whose network was pruned (`variant.Variant.key`).
-_PRUNED = "pruned"
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -50,7 +49,7 @@ def publish(
         run_id: a run with a finished epoch that is not at work.
         name: ``[a-z0-9_-]+``, not taken.
         overwrite: replaces a bundle of that name.
-        variant: the engine's size.
+        variant: the engine's form.
         without_test: publishes a run that was not evaluated on its locked test split, such as one that has none; the
             card says so.
         rule: how the threshold is chosen, on validation; by default as `draft` does.
@@ -69,7 +68,7 @@ def publish(
         raise RunError(f"Run {run_id} cannot be published: {view.why_not}")
     target = models_dir() / name
     if target.exists() and not overwrite:
-        raise _taken(name)
+        raise name_taken(name)
     folder = RunFolder.of(run_id)
     _refuse_leak(folder)
     if not (without_test or folder.evaluation.is_file()):
@@ -106,7 +105,7 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
     """The run's recorded figures on the locked test split, if they are of the same weights.
 
     Of another size of their engine they are told as such: reading the split once more for each size would spend it.
-    A pruned network is another network, and has no figures but its own.
+    A pruned network, or the mean over several views, is another predictor and has no figures but its own.
     """
     try:
         found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
@@ -115,7 +114,7 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
     judged = str(found.get("model", ""))
     if judged.partition("-")[0] != made.key.partition("-")[0]:
         return None
-    if judged != made.key and _PRUNED in judged + made.key:
+    if predictor_of(judged) != predictor_of(made.key):
         return None
     facts = {name: found[name] for name in ("n", "metrics", "intervals", "class_rule") if name in found}
     if judged != made.key:
@@ -137,21 +136,44 @@ def _refuse_leak(folder: RunFolder) -> None:
 
 
 def _not_evaluated(run_id: str, variant: Variant = AS_TRAINED) -> RunError:
-    pruned = f", with --prune {variant.prune:g}, since a pruned network is another one" if variant.prune else ""
+    form = f", with {variant.options}, since that makes it another predictor" if variant.options else ""
     return RunError(
-        f"Run {run_id} was not evaluated on its locked test split, so nobody knows how good it is; evaluate it first{pruned}. A run without a test split can be published with --without-test, which its card then says."
+        f"Run {run_id} was not evaluated on its locked test split, so nobody knows how good it is; evaluate it first{form}. A run without a test split can be published with --without-test, which its card then says."
     )
 
 
 def _write(folder: RunFolder, made: Draft, info: BundleInfo, target: Path, overwrite: bool) -> BundleInfo:
+    files: dict[str, bytes | Path] = {name: made.path / name for name in ("screen.tflite", "model.keras", "gate.npz")}
+    return write_bundle({**files, "signatures.npz": pack(_seen(folder))}, info, target, overwrite=overwrite)
+
+
+def write_bundle(
+    files: Mapping[str, bytes | Path], info: BundleInfo, target: Path, *, overwrite: bool = False
+) -> BundleInfo:
+    """Writes a bundle's folder beside its place and renames it into place.
+
+    Args:
+        files: content, or where it lies, of each of `record.FILES` but the card, which is made from ``info``.
+        info: complete but for the hashes.
+        target: where the bundle is to lie.
+        overwrite: replaces what is there.
+
+    Returns:
+        The record as it was written.
+
+    Raises:
+        BundleError: if there is one of that name already.
+        WorkspaceError: if there is no space.
+    """
     try:
         # A name with a dot is no bundle's, so nobody lists or loads it half written.
         making = Path(tempfile.mkdtemp(prefix=f".{info.name}-", dir=target.parent))
         try:
-            for file in ("screen.tflite", "model.keras", "gate.npz"):
-                shutil.copyfile(made.path / file, making / file)
-            (making / "signatures.npz").write_bytes(pack(_seen(folder)))
-            (making / "MODEL_CARD.md").write_text(model_card(info), encoding="utf-8")
+            for name, content in {**files, "MODEL_CARD.md": model_card(info).encode()}.items():
+                if isinstance(content, Path):
+                    shutil.copyfile(content, making / name)
+                else:
+                    (making / name).write_bytes(content)
             hashes = {file: hashlib.sha256((making / file).read_bytes()).hexdigest() for file in FILES}
             info = info.model_copy(update={"files": hashes})
             (making / "bundle.json").write_text(info.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -175,7 +197,7 @@ def _put_in_place(making: Path, target: Path, overwrite: bool) -> None:
         if error.errno not in _OCCUPIED:
             raise
         if not overwrite:
-            raise _taken(target.name) from None
+            raise name_taken(target.name) from None
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
     try:
         os.rename(target, aside / "old")
@@ -183,14 +205,15 @@ def _put_in_place(making: Path, target: Path, overwrite: bool) -> None:
             os.rename(making, target)
         except OSError as error:
             if error.errno in _OCCUPIED:
-                raise _taken(target.name) from None
+                raise name_taken(target.name) from None
             os.rename(aside / "old", target)
             raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _taken(name: str) -> BundleError:
+def name_taken(name: str) -> BundleError:
+    """The sentence for a name that another bundle has."""
     return BundleError(f"There is already a bundle '{name}'; choose another name.")
 
 

@@ -12,6 +12,7 @@ from skin_core.evaluation.class_rule import ClassRule, with_present_names
 from skin_core.evaluation.risk import RiskCalibration
 from skin_core.screening.facts import RunFacts
 from skin_core.screening.map_record import MapCheck
+from skin_core.screening.members import EnsembleRecord
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
 SCHEMA_VERSION = 2
@@ -103,10 +104,10 @@ class Evaluation(_Frozen):
 
 
 class EngineLoss(_Frozen):
-    """What a smaller engine loses of one figure on validation; None where undefined.
+    """What another engine loses of one figure on validation; None where undefined. A gain is below 0.
 
     Attributes:
-        full: the figure of the float32 engine of the unpruned model.
+        full: the figure of the float32 engine of the unpruned model, which looks at one view of a picture.
         loss: that less the published engine's; ``low``, ``high``: 95 % interval of the difference.
     """
 
@@ -117,20 +118,26 @@ class EngineLoss(_Frozen):
 
 
 class EngineRecord(_Frozen):
-    """In what size the engine was published; see `screening.variant`.
+    """In what form the engine was published; see `screening.variant`.
 
     Attributes:
         kind: "float32", "float16", "dynamic" or "int8".
         pruned: share of each convolution's weights that was set to zero.
+        views: of each picture, whose answers are averaged.
         size: bytes of ``screen.tflite``; ``full_size``: of the float32 engine, 0 where that is the one published.
+        milliseconds: time for a picture on the machine that published; ``full_milliseconds``: of the float32
+            engine with one view. None where not measured.
         tolerance: of the comparison with Keras, in the units of ``parity``.
         loss: on validation against the float32 engine, by figure; empty where that is the one published.
     """
 
     kind: str = "float32"
     pruned: float = 0.0
+    views: int = 1
     size: int = 0
     full_size: int = 0
+    milliseconds: float | None = None
+    full_milliseconds: float | None = None
     tolerance: dict[str, float] = Field(default_factory=dict)
     loss: dict[str, EngineLoss] = Field(default_factory=dict)
 
@@ -181,6 +188,7 @@ class BundleInfo(_Frozen):
             between screening "served_n" validation pictures from their files and what the run said of them.
         map_check: what was measured of the heat maps; None in bundles of older versions.
         facts: how the run was made; None in bundles of older versions.
+        ensemble: of which bundles an ensemble was made, and how; None for the bundle of a run.
         sites: values of site that the encoder knows, for a form.
         files: sha256 of each file.
         path, digest: where it lies, and the sha256 of its ``bundle.json`` (which names all other files' hashes).
@@ -215,6 +223,7 @@ class BundleInfo(_Frozen):
     parity: dict[str, float] = Field(default_factory=dict)
     map_check: MapCheck | None = None
     facts: RunFacts | None = None
+    ensemble: EnsembleRecord | None = None
     files: dict[str, str] = Field(default_factory=dict)
     path: Path = Field(Path(), exclude=True)
     digest: str = Field("", exclude=True)

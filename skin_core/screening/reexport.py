@@ -33,7 +33,7 @@ def reexport(folder: Path) -> float:
         Largest difference of a logit between the old graph and the new one, on noise of several scales.
 
     Raises:
-        BundleError: if they differ by more than `TOLERANCE`; nothing is changed then.
+        BundleError: if they differ by more than `TOLERANCE`, or it is an ensemble; nothing is changed then.
     """
     import keras
 
@@ -41,9 +41,12 @@ def reexport(folder: Path) -> float:
     from skin_core.screening.export import export
 
     bundle = Bundle.load(folder)
+    if bundle.info.ensemble is not None:
+        raise BundleError("An ensemble's engine is made of its members' own networks; make the ensemble again.")
     model = keras.saving.load_model(bundle.keras_model(), compile=False, safe_mode=True)
     # Bundles of older versions are float32 or float16, whose weights were rounded before they were saved.
-    graph = export(model, engine=bundle.info.precision)
+    views = 1 if bundle.info.engine is None else bundle.info.engine.views
+    graph = export(model, engine=bundle.info.precision, views=views)
     pictures = _noise(bundle.info.image_size)
     columns = np.zeros((len(pictures), bundle.engine.n_tabular), np.float32) if bundle.engine.n_tabular else None
     before, after = (engine.run(pictures, columns).logits for engine in (bundle.engine, Engine(graph)))

@@ -10,8 +10,9 @@ import hashlib
 import io
 import lzma
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -32,17 +33,45 @@ _KEPT_BITS = np.uint8(0xFC)
 def pack(prints: Signatures) -> bytes:
     """The bytes of a bundle's ``signatures.npz``."""
     thumbs = _resized(prints.thumbs, _SIDE, Image.Resampling.BOX) & _KEPT_BITS
-    thumbs = thumbs.reshape(len(prints), -1)
+    groups = np.array([hashed(group) for group in prints.groups], dtype="S16")
+    return _packed(prints.digests, prints.sizes, groups, thumbs)
+
+
+def pack_together(packed: Sequence[bytes]) -> bytes:
+    """The union of several bundles' ``signatures.npz``; a picture that two hold, by pixels, stays once.
+
+    Raises:
+        BundleError: if one is something else.
+    """
+    found = [_unpacked(raw) for raw in packed]
+    digests = np.concatenate([each.digests for each in found])
+    _, first = np.unique(digests, axis=0, return_index=True)
+    rows = np.sort(first)
+    sizes, groups, thumbs = (
+        np.concatenate([getattr(each, name) for each in found])[rows] for name in ("sizes", "groups", "thumbs")
+    )
+    return _packed(digests[rows], sizes, groups, thumbs)
+
+
+class _Unpacked(NamedTuple):
+    digests: np.ndarray
+    sizes: np.ndarray
+    groups: np.ndarray
+    thumbs: np.ndarray
+
+
+def _packed(digests: np.ndarray, sizes: np.ndarray, groups: np.ndarray, thumbs: np.ndarray) -> bytes:
+    flat = thumbs.reshape(len(digests), -1)
     # Neighbours in a thumbnail are alike: their differences compress to less than half.
-    steps = np.diff(thumbs, axis=1, prepend=np.zeros((len(thumbs), 1), np.uint8)) >> 2
+    steps = np.diff(flat, axis=1, prepend=np.zeros((len(flat), 1), np.uint8)) >> 2
     buffer = io.BytesIO()
     np.savez(
         buffer,
-        digests=prints.digests,
-        sizes=prints.sizes,
-        groups=np.array([hashed(group) for group in prints.groups], dtype="S16"),
+        digests=digests,
+        sizes=sizes,
+        groups=groups,
         thumbs=np.frombuffer(lzma.compress(steps.tobytes(), preset=9), np.uint8),
-        count=np.array(len(prints)),
+        count=np.array(len(digests)),
     )
     return buffer.getvalue()
 
@@ -61,21 +90,25 @@ def unpack(raw: bytes) -> Signatures:
     """
     from skin_core.data.audit import Signatures
 
+    found = _unpacked(raw)
+    numbers = tuple(f"picture {number}" for number in range(len(found.digests)))
+    return Signatures(
+        image_ids=numbers,
+        locations=numbers,
+        groups=tuple(group.decode() for group in found.groups),
+        digests=found.digests,
+        thumbs=_resized(found.thumbs, THUMB_SIDE, Image.Resampling.BICUBIC),
+        sizes=found.sizes,
+    )
+
+
+def _unpacked(raw: bytes) -> _Unpacked:
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
             count = int(stored["count"])
             steps = np.frombuffer(lzma.decompress(stored["thumbs"].tobytes()), np.uint8).reshape(count, -1)
             small = (np.cumsum(steps, axis=1, dtype=np.uint8) << 2).reshape(count, _SIDE, _SIDE)
-            thumbs = _resized(small, THUMB_SIDE, Image.Resampling.BICUBIC)
-            numbers = tuple(f"picture {number}" for number in range(count))
-            return Signatures(
-                image_ids=numbers,
-                locations=numbers,
-                groups=tuple(group.decode() for group in stored["groups"]),
-                digests=stored["digests"],
-                thumbs=thumbs,
-                sizes=stored["sizes"],
-            )
+            return _Unpacked(stored["digests"], stored["sizes"], stored["groups"], small)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile, lzma.LZMAError) as error:
         raise BundleError("signatures.npz is not a bundle's; publish the bundle again.") from error
 

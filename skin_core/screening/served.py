@@ -7,6 +7,7 @@ file and the network shows here as a difference to what the run itself said of t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from skin_core.screening.engine import EngineOutput
 from skin_core.screening.gate import Gate
 from skin_core.screening.screen import look
 from skin_core.training.folder import RunFolder
-from skin_core.training.prepare import Prepared, load_prepared
+from skin_core.training.prepare import load_prepared
+
+if TYPE_CHECKING:
+    from skin_core.data.manifest import Manifest
 
 SAMPLE = 32
 TOLERANCE = 1e-4
@@ -80,7 +84,7 @@ def _compared(folder: RunFolder, made: Draft, progress: ProgressCallback, as_tra
     places = {image_id: row for row, image_id in enumerate(prepared.manifest.frame["image_id"])}
     rows = np.array([places[ids[index]] for index in chosen])
     bundle = Bundle(made.info, made.engine(), Gate.from_bytes((made.path / "gate.npz").read_bytes()))
-    outputs = _from_files(bundle, prepared, rows, progress)
+    outputs = from_files(bundle, prepared.manifest, rows, progress)
     given = np.concatenate([output.probabilities for output in outputs])
     if as_trained:
         tolerance = HALF_TOLERANCE if _in_half(config, outputs[0]) else TOLERANCE
@@ -93,10 +97,15 @@ def _compared(folder: RunFolder, made: Draft, progress: ProgressCallback, as_tra
     return Served(len(rows), _largest(given - cached), TOLERANCE, "the same engine gives of the run's pixels")
 
 
-def _from_files(bundle: Bundle, prepared: Prepared, rows: np.ndarray, progress: ProgressCallback) -> list[EngineOutput]:
+def from_files(bundle: Bundle, manifest: Manifest, rows: np.ndarray, progress: ProgressCallback) -> list[EngineOutput]:
+    """What a bundle says of some rows of a manifest, each picture read from its file by screening's own path.
+
+    Raises:
+        BundleError: if a picture cannot be read any more.
+    """
     from skin_core.data.images import ImageReader
 
-    frame, reader = prepared.manifest.frame, ImageReader(prepared.manifest.root)
+    frame, reader = manifest.frame, ImageReader(manifest.root)
     outputs = []
     for row in tracked(rows, "Screening validation pictures from their files", len(rows), progress):
         picture = frame.iloc[row]

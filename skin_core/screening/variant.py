@@ -1,4 +1,5 @@
-"""In what size an engine is published: how its numbers are stored and computed with, and how much of it is left out."""
+"""In what form an engine is published: how its numbers are stored and computed with, how much of the network is left
+out, and in how many views it looks at a picture."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skin_core.errors import BundleError
+from skin_core.screening.views import COUNTS
 
 EngineKind = Literal["float32", "float16", "dynamic", "int8"]
 
@@ -36,31 +38,58 @@ class Variant:
     Attributes:
         engine: one of `ENGINES`.
         prune: share of each convolution's weights that is set to zero, the smallest first; see `screening.prune`.
+        views: of each picture, whose answers are averaged; see `screening.views`.
 
     Raises:
-        BundleError: for another engine, or a share outside 0 ≤ prune < 1.
+        BundleError: for another engine, a share outside 0 ≤ prune < 1, or a number of views that is not offered.
     """
 
     engine: str = "float32"
     prune: float = 0.0
+    views: int = 1
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise BundleError(f"There is no engine '{self.engine}'; there are {', '.join(ENGINES)}.")
         if not 0 <= self.prune < 1:
             raise BundleError(f"The share to prune must be at least 0 and below 1; got {self.prune:g}.")
+        if self.views not in COUNTS:
+            raise BundleError(f"The number of views must be {_or(COUNTS)}; got {self.views}.")
 
     @property
     def key(self) -> str:
         """For a file name; empty for the engine as trained."""
-        parts = [] if self.engine == "float32" else [self.engine]
-        return "-".join([*parts, *([f"pruned{self.prune:g}"] if self.prune else [])])
+        parts = ["" if self.engine == "float32" else self.engine, self.predictor]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def predictor(self) -> str:
+        """The part of the key that makes it another predictor and not the same one in other numbers: test figures of
+        the one say nothing of the other."""
+        parts = [f"pruned{self.prune:g}" if self.prune else "", f"views{self.views}" if self.views > 1 else ""]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def options(self) -> str:
+        """What makes it another predictor, as the command line says it."""
+        parts = [f"--prune {self.prune:g}" if self.prune else "", f"--views {self.views}" if self.views > 1 else ""]
+        return " ".join(part for part in parts if part)
 
     @property
     def words(self) -> str:
-        """For a model card."""
+        """How its numbers are stored, for a model card."""
         pruned = f"; of each convolution's weights {100 * self.prune:g} in 100 set to zero" if self.prune else ""
         return f"{self.engine} ({ENGINES[self.engine]}{pruned})"
+
+
+def predictor_of(key: str) -> str:
+    """`Variant.predictor` from the key of a draft, which begins with a digest and a version."""
+    return "-".join(part for part in key.split("-") if part.startswith(("pruned", "views")))
+
+
+def _or(numbers) -> str:
+    *most, last = map(str, numbers)
+    return f"{', '.join(most)} or {last}"
 
 
 def agrees(parity: dict[str, float], engine: str) -> bool:

@@ -62,6 +62,7 @@ __all__ = [
     "recorded_evaluation",
     "recorded_info",
     "stamp",
+    "views_judged",
 ]
 
 
@@ -224,3 +225,13 @@ def _of_model(info: BundleInfo | None) -> dict[str, Any]:
         "calibration": "" if info.risk_calibration is None else info.risk_calibration.method,
         "points": tuple(point for point in points if point is not None),
     }
+
+
+def views_judged(run_id: str) -> int:
+    """How many views of each picture the engine looks at that was judged on the test split; 1 before an evaluation.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    parts = str(recorded_evaluation(RunFolder.of(run_id)).get("model", "")).split("-")
+    return next((int(part.removeprefix("views")) for part in parts if part.startswith("views")), 1)

@@ -34,7 +34,12 @@ from skin_core.training.publishable import instead_of_cross_validated
 
 
 def evaluate_run(
-    run_id: str, progress: ProgressCallback = ignore_progress, *, engine: EngineKind = "float32", prune: float = 0.0
+    run_id: str,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    engine: EngineKind = "float32",
+    prune: float = 0.0,
+    views: int = 1,
 ) -> Evaluated:
     """Judges a run's best model on its locked test split, once: the figures are recorded, and asked for again they are
     read from the record. A model that was trained further is judged anew, and the record says how often that happened.
@@ -42,7 +47,7 @@ def evaluate_run(
     Args:
         run_id: a run with a finished epoch that is not at work.
         progress: told what is done.
-        engine, prune: judge the engine that `publish_run` publishes with these; another one than without.
+        engine, prune, views: judge the engine that `publish_run` publishes with these; another one than without.
 
     Returns:
         ``{"n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
@@ -60,7 +65,7 @@ def evaluate_run(
         raise RunError(f"Run {run_id} is at work; let it finish or stop it, then evaluate it.")
     if view.best_epoch is None or not folder.model.is_file():
         raise RunError(f"Run {run_id} has no finished epoch yet, so there is nothing to evaluate.")
-    made = draft(folder, progress, Variant(engine, prune))
+    made = draft(folder, progress, Variant(engine, prune, views))
     earlier = _recorded(folder)
     if earlier.get("model") == made.key:
         return earlier | {"metrics": with_present_names(earlier["metrics"])}
@@ -119,6 +124,7 @@ def publish_run(
     overwrite: bool = False,
     engine: EngineKind = "float32",
     prune: float = 0.0,
+    views: int = 1,
     without_test: bool = False,
     rule: str = "",
 ) -> BundleInfo:
@@ -128,6 +134,7 @@ def publish_run(
         engine: its size: "float32", "float16", "dynamic" or "int8"; see `screening.variant`. Calibration and threshold
             are fitted to its own outputs, and the bundle tells what it loses.
         prune: share of each convolution's weights to set to zero, 0 to below 1.
+        views: of each picture whose answers are averaged, 1, 2, 4 or 8; see `screening.views`.
         without_test: publishes a run that was not evaluated on its locked test split; its card says so.
         rule: how the threshold is chosen, on validation only, as `evaluation.operating_point.Rule.parse` reads it
             ("youden", "sensitivity=0.95", "specificity=0.9", "cost=20", "cost=20@0.04", "prevalence=0.04"); "" takes
@@ -138,7 +145,7 @@ def publish_run(
         RunError, LeakError, BundleError, WorkspaceError: one sentence on what stands against it.
     """
     chosen = Rule.parse(rule) if rule else None
-    variant = Variant(engine, prune)
+    variant = Variant(engine, prune, views)
     return bundles.publish(
         run_id, name, overwrite=overwrite, variant=variant, without_test=without_test, rule=chosen, progress=progress
     )

@@ -34,7 +34,12 @@ _EXCHANGED = {"deletion": "Hidden first: it should fall fast", "insertion": "Sho
 
 
 def evaluate_and_report(
-    run_id: str, progress: ProgressCallback = ignore_progress, *, engine: str = "float32", prune: float = 0.0
+    run_id: str,
+    progress: ProgressCallback = ignore_progress,
+    *,
+    engine: str = "float32",
+    prune: float = 0.0,
+    views: int = 1,
 ) -> dict[str, Any]:
     """Judges a run on its locked test split, once, and writes its report.
 
@@ -42,7 +47,7 @@ def evaluate_and_report(
     """
     from skin_core.services.publishing import evaluate_run
 
-    found = evaluate_run(run_id, progress, engine=engine, prune=prune)
+    found = evaluate_run(run_id, progress, engine=engine, prune=prune, views=views)
     write_report(run_id, progress)
     return found
 

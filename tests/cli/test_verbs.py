@@ -27,6 +27,8 @@ VERBS = [
     "screen",
     "predict",
     "evaluate-bundle",
+    "ensemble",
+    "evaluate-ensemble",
 ]
 
 
@@ -109,6 +111,8 @@ def test_wrong_usage_is_exit_code_2(home: Path) -> None:
         (("publish", "nosuchrun", "--name", "x"), "nosuchrun"),
         (("screen", "no-such-bundle", "a.jpg"), "no-such-bundle"),
         (("predict", "no-such-bundle", "/", "--out", "/tmp/x.csv"), "no-such-bundle"),
+        (("ensemble", "no-such-bundle", "starter", "--name", "x"), "no-such-bundle"),
+        (("evaluate-ensemble", "no-such-bundle"), "no-such-bundle"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(arguments, says: str, home: Path) -> None:

@@ -122,11 +122,26 @@ def test_a_name_that_cannot_be_a_bundles_is_refused(open_page, trained) -> None:
     first = trained[1][0]
     app = open_page("pages/4_Runs.py", run=first)
     assert app.selectbox(key=f"engine_{first}").value == "float32"
+    assert app.selectbox(key=f"views_{first}").value == app.selectbox(key=f"judged_views_{first}").value == 1
     app.text_input(key=f"bundle_name_{first}").set_value("../Mein Modell")
     app.button(key="publish_run").click().run()
     assert not app.exception
     assert "lower-case letters" in app.error[0].value
     assert runs.get_run(first).bundles == ()
+
+
+def test_an_ensemble_is_offered_of_two_bundles_and_refused_of_one_network(open_page, install_bundle, trained) -> None:
+    assert "Ensembles" not in [part.value for part in open_page("pages/4_Runs.py").subheader]
+    install_bundle("first")
+    install_bundle("second")
+    app = open_page("pages/4_Runs.py")
+    assert not app.exception and "Ensembles" in [part.value for part in app.subheader]
+    for names, says in ((["first"], "two bundles or more; got 1."), (["first", "second"], "are the same network")):
+        app.multiselect(key="ensemble_members").set_value(names)
+        app.text_input(key="ensemble_name").set_value("both")
+        app.button(key="make_ensemble").click().run()
+        assert not app.exception
+        assert says in app.error[0].value
 
 
 def test_train_page_shows_the_run_of_the_address(open_page, trained) -> None:

@@ -37,6 +37,8 @@ def test_the_same_model_carries_its_figures(tmp_path: Path) -> None:
 def test_another_engine_of_the_same_weights_says_so(tmp_path: Path) -> None:
     found = _found(tmp_path, judged="0abc-v7", published="0abc-v7-int8")
     assert found.intervals.startswith("By lesions. They are of the same weights in another engine")
+    turned = _found(tmp_path, judged="0abc-v7-int8-views4", published="0abc-v7-views4")
+    assert turned.intervals == found.intervals
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,10 @@ def test_another_engine_of_the_same_weights_says_so(tmp_path: Path) -> None:
         ("0abc-v7", "0abc-v7-pruned0.5"),
         ("0abc-v7-pruned0.5", "0abc-v7"),
         ("0abc-v7-pruned0.3", "0abc-v7-pruned0.5"),
+        ("0abc-v7", "0abc-v7-views4"),
+        ("0abc-v7-views4", "0abc-v7"),
+        ("0abc-v7-views2", "0abc-v7-views4"),
+        ("0abc-v7-pruned0.5", "0abc-v7-pruned0.5-views2"),
     ],
 )
 def test_another_network_does_not(tmp_path: Path, judged: str, published: str) -> None:

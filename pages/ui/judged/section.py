@@ -15,6 +15,7 @@ from pages.ui.judged.folds import show_folds
 from pages.ui.judged.heat_maps import show_heat_maps
 from pages.ui.judged.report import show_report
 from pages.ui.judged.subgroups import show_subgroups
+from pages.ui.views import choose_views
 from pages.ui.words import plain
 from skin_core.errors import SkinCoreError
 from skin_core.services import background, judged
@@ -89,6 +90,8 @@ def _unlock(run: RunView, key: str, *, stale: bool) -> None:
         "The test split was never read by training, by early stopping or by the choice of the threshold. Reading it is "
         "done once, when every choice is made, and is recorded: a second look would turn it into another validation split."
     )
+    with st.expander("How it is judged", icon=":material/tune:"):
+        views = choose_views(f"judged_views_{run.run_id}")
     show_job(key)
     if st.button(
         "Evaluate on the locked test split",
@@ -98,7 +101,7 @@ def _unlock(run: RunView, key: str, *, stale: bool) -> None:
     ):
         from skin_core.services import reporting
 
-        background.start(key, "Evaluating", reporting.evaluate_and_report, run_id=run.run_id)
+        background.start(key, "Evaluating", reporting.evaluate_and_report, run_id=run.run_id, views=views)
         st.rerun()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.words import count, in_hundred, plain, with_interval
-from skin_core.screening.card import class_rule_sentence, model_card, shown_titles
+from skin_core.screening.card import class_rule_sentence, ensemble_sentences, model_card, shown_titles
 from skin_core.screening.card_items import filled, open_items
 from skin_core.services.screening import BundleInfo
 
@@ -26,6 +26,8 @@ def show_model_card(info: BundleInfo) -> None:
         with left:
             st.markdown(f"**{plain(info.title)}**")
             st.markdown(_data(info))
+            for sentence in ensemble_sentences(info):
+                st.markdown(plain(sentence))
             st.markdown(_classes(info))
         with right:
             st.markdown("**How well it does**")

@@ -1,0 +1,72 @@
+"""What is fitted to an engine's own outputs on validation: calibration of the classes and the risk, operating points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skin_core.evaluation.bootstrap import Groups
+from skin_core.evaluation.calibration import fit_calibration
+from skin_core.evaluation.operating_point import PROPOSED, fit_point
+from skin_core.evaluation.risk import endpoint_score, fit_risk
+from skin_core.evaluation.scored import Scored
+from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
+from skin_core.screening.risk import endpoint_columns, risk_of
+from skin_core.screening.truth import scored
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def fitted(
+    info: BundleInfo,
+    frame: pd.DataFrame,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    logits: np.ndarray,
+    *,
+    seed: int,
+    word: str,
+) -> BundleInfo:
+    """The record with calibration, operating points and validation figures.
+
+    Validation is never resampled or weighted, so what is fitted there undoes what training did to the priors.
+
+    Args:
+        info: the record without them.
+        frame: manifest rows of validation (N), with ``label`` and ``risk_level``.
+        labels: int (N,), column of each label.
+        groups: (N,), lesion or patient. word: what a group is.
+        logits: float32 (N, C) of the engine.
+        seed: of folds and resamples.
+    """
+    temperature, bias = fit_calibration(logits, labels)
+    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
+    if info.has_risk:
+        info = _with_risk(info, frame, groups, logits, seed)
+    truth = scored(info, frame, groups, logits, group_word=word)
+    validation = as_evaluation("validation", truth, Groups(groups, word).sentence(), seed=seed)
+    return info.model_copy(update={"validation": validation})
+
+
+def as_evaluation(split: str, truth: Scored, intervals: str, *, seed: int) -> Evaluation:
+    """Figures of a split for ``bundle.json``: NaN becomes null."""
+    figures = {
+        name: Figure(**{part: None if np.isnan(value) else value for part, value in entry.items()})
+        for name, entry in truth.metrics(seed=seed).items()
+    }
+    n = len(truth.labels)
+    return Evaluation(split=split, n=n, metrics=figures, intervals=intervals, class_rule=truth.class_rule)
+
+
+def _with_risk(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray, seed: int) -> BundleInfo:
+    known = frame["risk_level"].notna().to_numpy(dtype=bool)
+    positive = (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)[known]
+    score = endpoint_score(logits[known], endpoint_columns(info))
+    info = info.model_copy(update={"risk_calibration": fit_risk(score, positive, groups[known], seed=seed)})
+    risk = risk_of(info, logits[known])
+    points = [fit_point(risk, positive, rule) for rule in PROPOSED]
+    first, *further = [None if point is None else OperatingPoint(**vars(point)) for point in points]
+    found = tuple(point for point in further if point is not None)
+    return info.model_copy(update={"operating_point": first, "further_points": found})
