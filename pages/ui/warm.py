@@ -14,12 +14,14 @@ _PAUSE_SECONDS = 0.4
 _LONGEST_PAUSE_SECONDS = 10.0
 
 _at_work: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+_at_work_lock = threading.Lock()
 
 
 def page_begins() -> None:
     """Tells that this thread works on a page, and starts the loading, once a process. Returns at once."""
     # Streamlit gives each run of a page a thread that ends with it.
-    _at_work.add(threading.current_thread())
+    with _at_work_lock:
+        _at_work.add(threading.current_thread())
     _warm_up()
 
 
@@ -34,7 +36,7 @@ def _warm_up() -> threading.Thread:
 
 
 def _load() -> None:
-    _wait_for_quiet()
+    _wait_for_quiet(_PAUSE_SECONDS)
     # Plotly looks into pandas as soon as its import has begun: so that comes first, and whole.
     import pandas  # noqa: F401
 
@@ -46,13 +48,17 @@ def _load() -> None:
     gc.freeze()
 
 
-def _wait_for_quiet() -> None:
-    """Until no page has been worked on for a moment."""
+def _wait_for_quiet(pause: float = 0.0) -> None:
+    """Until no page is worked on, and none was for so many seconds."""
     begun = quiet = time.monotonic()
-    while time.monotonic() - quiet < _PAUSE_SECONDS and time.monotonic() - begun < _LONGEST_PAUSE_SECONDS:
+    while True:
+        with _at_work_lock:
+            busy = any(thread.is_alive() for thread in _at_work)
+        now = time.monotonic()
+        quiet = now if busy else quiet
+        if (not busy and now - quiet >= pause) or now - begun >= _LONGEST_PAUSE_SECONDS:
+            return
         time.sleep(0.02)
-        if any(thread.is_alive() for thread in list(_at_work)):
-            quiet = time.monotonic()
 
 
 def _screening() -> None:

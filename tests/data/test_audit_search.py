@@ -1,12 +1,14 @@
-"""The search's keys, against signs counted one by one."""
+"""The search's keys, against signs counted one by one; the closer look at pairs that are given up."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from skin_core.data.audit.candidates import _in_bytes, _keys, _Tables
-from skin_core.data.audit.descriptors import unit
+from skin_core.data.audit.descriptors import VIEWS, View, unit
+from skin_core.data.audit.registration import twins_among
 
 
 @pytest.mark.parametrize("bits", [8, 9, 10, 13, 16, 19, 23, 24, 30])
@@ -46,3 +48,22 @@ def test_rows_shorter_than_noise_become_zeros():
     found = unit(rows, floor=1.0)
     np.testing.assert_array_equal(found, np.array([[0.6, 0.8], [0, 0], [0, 0]], np.float32))
     assert found.dtype == np.float32
+
+
+def test_pairs_that_are_all_given_up_are_no_twins():
+    lot = np.random.default_rng(0)
+    a, b = lot.integers(0, 256, (2, 5, 32, 32), dtype=np.uint8)
+    same, values = twins_among(a, b, np.arange(5) + 10)
+    assert not same.any()
+    assert (values < 0.9).all()
+
+
+def test_a_part_is_found_again_among_pairs_that_are_given_up():
+    lot = np.random.default_rng(1)
+    large = np.array(Image.fromarray(lot.integers(0, 256, (5, 5), dtype=np.uint8)).resize((320, 320), Image.BICUBIC))
+    whole, part = (np.array(Image.fromarray(cut).resize((32, 32), Image.BOX)) for cut in (large, large[16:304, 16:304]))
+    strange = lot.integers(0, 256, (32, 32), dtype=np.uint8)
+    views = np.full(3, VIEWS.index(View(0.9, 0.5, 0.5)))
+    same, values = twins_among(np.stack([strange, part, strange]), np.stack([whole, whole, whole]), views)
+    np.testing.assert_array_equal(same, [False, True, False])
+    assert values[1] > 0.99

@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from pages.ui import warm
 
 
-def test_loading_waits_for_the_pages_that_are_worked_on(monkeypatch):
-    monkeypatch.setattr(warm, "_PAUSE_SECONDS", 0.05)
-    shown = threading.Event()
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_loading_waits_for_the_pages_that_are_worked_on(pause: float):
+    begun, shown = threading.Event(), threading.Event()
 
     def page() -> None:
         warm._at_work.add(threading.current_thread())
+        begun.set()
         time.sleep(0.5)
         shown.set()
 
     thread = threading.Thread(target=page)
     thread.start()
-    warm._wait_for_quiet()
+    begun.wait()
+    warm._wait_for_quiet(pause)
     assert shown.is_set()
     thread.join()
 

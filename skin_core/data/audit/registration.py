@@ -68,7 +68,8 @@ def _compared(a: np.ndarray, b: np.ndarray, views: np.ndarray) -> tuple[np.ndarr
     sure = plain >= SIMILAR_WHOLE
     rows, moved = _aligned(a, lying, _start(views), sure, described)
     aligned = np.zeros(len(a), np.float32)
-    aligned[rows] = _correlation(described[rows], moved)
+    if len(rows):
+        aligned[rows] = _correlation(described[rows], moved)
     return sure | (aligned >= SIMILAR_ALIGNED), np.maximum(plain, aligned)
 
 
