@@ -94,7 +94,7 @@ def test_a_recipe_brings_its_family_and_settings(open_page, demo_ham10000: Path)
     app = open_page(PAGE)
     app.selectbox(key="search_recipe").set_value("starter").run()
     assert not app.exception and not app.error
-    assert app.number_input(key="search.recipe.starter.epochs").value == 60
+    assert app.number_input(key="search.recipe.starter.epochs").value == 24
     assert app.multiselect(key="space.recipe.starter").value == list(all_families()["mobilenet_v2"].space)
 
 

@@ -260,7 +260,7 @@ def test_a_frozen_backbone_looks_at_each_picture_once_for_all_folds(tmp_path: Pa
         split = np.array([sides[letter] for letter in letters], dtype=object)
         prepared = Prepared(None, split, np.zeros(6, np.int32), ("a", "b"), (None, None), None, True, "", "p", ())
         session = FoldSession(series, number, lambda: False)
-        session._backbone = Backbone(mean)
+        session._frozen = Backbone(mean)
         for side in ("train", "validation"):
             rows = prepared.rows(side)
             found = session._features(prepared, pixels, side)[np.zeros(len(rows), int), np.arange(len(rows))]
