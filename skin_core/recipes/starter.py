@@ -1,6 +1,6 @@
 """``starter``: see `RECIPE`."""
 
-from skin_core.recipes.base import NOT_MEASURED, Recipe
+from skin_core.recipes.base import Recipe
 
 # What other cameras, rooms and clinics make of a picture, as far as it can be drawn; strengths set before any figure was
 # seen, and not searched for.
@@ -34,8 +34,11 @@ RECIPE = Recipe(
     source="LesionLab",
     family="mobilenet_v2",
     layout="ham10000",
-    takes=NOT_MEASURED,
-    expect=NOT_MEASURED,
+    takes="Five minutes an epoch on two cores that other work shared (25 images a second), two hours in all.",
+    expect=(
+        "On HAM10000's 1,502 test images, stopped after 21 of 24 epochs (best 17): AUC, malignant or premalignant, 0.914 "
+        "(0.893 to 0.936), melanoma 0.917 (0.889 to 0.943), balanced accuracy 0.701 (0.645 to 0.760)."
+    ),
     settings={
         "image_size": 160,
         "epochs": 24,
