@@ -24,7 +24,9 @@ def test_the_document_holds_pooled_figures_and_each_fold(crossed_run) -> None:
     assert [member["fold"] for member in told["members"]] == [1, 2]
     for name in ("malignancy_auc", "macro_auc", "balanced_accuracy", "accuracy"):
         entry = told["metrics"][name]
-        assert entry["low"] <= entry["value"] <= entry["high"]
+        if name != "balanced_accuracy" or entry["low"] is not None:
+            # So small a network may name one class only: its balanced accuracy never varies and has no interval.
+            assert entry["low"] <= entry["value"] <= entry["high"]
         values = told["spread"][name]["values"]
         assert values == [member["figures"][name] for member in told["members"]]
         assert told["spread"][name]["mean"] == pytest.approx(sum(values) / 2)

@@ -18,7 +18,7 @@ from skin_core.errors import BundleError, LeakError, RunError
 from skin_core.evaluation.calibration import calibrated
 from skin_core.imaging.decode import to_input
 from skin_core.screening.record import FILES
-from skin_core.services import ensembles, publishing, screening
+from skin_core.services import ensembles, external, publishing, screening
 
 VIEWS = "turned"
 BOTH = "both"
@@ -178,7 +178,7 @@ def test_the_common_test_split_is_read_once_and_counted(run_id: str, home: Path)
     assert again["metrics"] == first["metrics"]
     assert "read 2 times for this ensemble" in (info.path / "MODEL_CARD.md").read_text()
     # What its members were made with stays out of any other judgement, too.
-    assert publishing.evaluate_bundle(BOTH, _data(home, run_id))["n"] == len(locked)
+    assert external.evaluate_bundle(BOTH, _data(home, run_id))["n"] == len(locked)
 
 
 def test_a_set_that_nobody_has_seen_calibrates_where_the_runs_are_elsewhere(home: Path, tmp_path: Path) -> None:
