@@ -89,7 +89,8 @@ def evaluate_ensemble(name: str | Path, progress: ProgressCallback = ignore_prog
     else:
         result = _judge(bundle, int(earlier.get("count", 0)) + 1, record, progress)
         write_text(record, json.dumps(result, indent=1, allow_nan=False) + "\n")
-    if info.ensemble.evaluated != result["time"]:
+    # The count, too: two looks may fall into one second.
+    if (info.ensemble.evaluated, info.ensemble.evaluations) != (result["time"], result["count"]):
         progress(Progress("Writing the figures into the bundle", 0, 0))
         _write_into(info, result)
     return result
