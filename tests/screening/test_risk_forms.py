@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from handmade_bundle import SIZE, write_bundle
 from PIL import Image
 
 from skin_core.data.synthesis.picture import Shot, photograph
 from skin_core.errors import BundleError
 from skin_core.evaluation.calibration import calibrated
 from skin_core.evaluation.risk import RiskCalibration
+from skin_core.imaging.decode import fit
+from skin_core.screening import trust
+from skin_core.screening.bundle import read_info
 from skin_core.screening.card import model_card
 from skin_core.screening.record import BundleInfo, ClassInfo, DataRecord, OperatingPoint
 from skin_core.screening.risk import risk_of
@@ -81,16 +85,30 @@ def test_without_an_endpoint_there_is_no_risk() -> None:
     assert risk_of(info, LOGITS[:, :2]) is None
 
 
-def test_the_starter_screens_as_it_did() -> None:
-    bundle = screening.load_bundle(STARTER)
+def test_an_older_bundle_on_disk_screens_as_it_did(
+    bundle_files: dict[str, bytes], workspace: Path, lesions: list[bytes]
+) -> None:
+    levels = {"bkl": "premalignant", "mel": "malignant", "nv": "benign"}
+    classes = tuple(ClassInfo(name=name, title=name, risk_level=level) for name, level in levels.items())
+    folder = write_bundle(workspace.parent / "models" / "old", bundle_files, schema_version=1, classes=classes)
+    trust.allow(read_info(folder).digest, "old")
+    bundle = screening.load_bundle("old")
     assert bundle.info.schema_version == 1 and bundle.info.risk_calibration is None
-    out = io.BytesIO()
-    Image.fromarray(photograph(Shot("melanoma", 2, 5, 6, 300, 225)).pixels).save(out, "PNG")
-    logits = bundle.engine.run(
-        np.asarray(Image.open(out).convert("RGB").resize((160, 160)), dtype=np.uint8)[np.newaxis]
-    ).logits
-    columns = [bundle.info.class_names.index(name) for name in ("akiec", "bcc", "mel")]
+    square = fit(np.asarray(Image.open(io.BytesIO(lesions[0])).convert("RGB")), SIZE, "crop")
+    logits = bundle.engine.run(square[np.newaxis]).logits
+    columns = [bundle.info.class_names.index(name) for name in ("bkl", "mel")]
     assert bundle.malignancy(logits) == pytest.approx(bundle.calibrated(logits)[:, columns].sum(axis=1), abs=1e-12)
+
+
+def test_the_starter_has_a_risk_of_its_own() -> None:
+    bundle = screening.load_bundle(STARTER)
+    own = bundle.info.risk_calibration
+    assert bundle.info.schema_version == 2 and own is not None
+    picture = photograph(Shot("melanoma", 2, 5, 6, 300, 225)).pixels
+    logits = bundle.engine.run(fit(picture, bundle.info.image_size, bundle.info.crop)[np.newaxis]).logits
+    ill = np.array([name in ("akiec", "bcc", "mel") for name in bundle.info.class_names])
+    score = np.log(np.exp(logits[:, ill]).sum(axis=1)) - np.log(np.exp(logits[:, ~ill]).sum(axis=1))
+    assert bundle.malignancy(logits) == pytest.approx(own(score), abs=1e-6)
 
 
 def test_a_field_of_a_later_version_is_passed_over() -> None:
