@@ -216,12 +216,20 @@ def test_nothing_half_written_is_left(pair):
         assert len(list(folder.checkpoints.iterdir())) == 1
 
 
+def kept_features(workspace: Path) -> set[Path]:
+    # Other files of this folder use the same workspace, and leave features of their own there.
+    return set((workspace / "cache" / "features").glob("*"))
+
+
 @pytest.fixture(scope="module")
-def frozen(demo_ham10000: Path) -> str:
+def frozen(demo_ham10000: Path, shared_workspace: Path) -> tuple[str, set[Path]]:
+    """A run with a frozen backbone, and the cached features it made."""
+    before = kept_features(shared_workspace / "workspace")
     config = config_of(
         demo_ham10000,
         family="tbp_fusion",
         features=("age", "sex", "site"),
+        image_size=40,  # of its own: what other files of this folder left in the cache is no part of the count
         freeze_backbone=True,
         cached_views=2,
         schedule="cosine",
@@ -233,29 +241,30 @@ def frozen(demo_ham10000: Path) -> str:
     run_id = runs.create_run(config)
     view = runs.run_in_foreground(run_id)
     assert view.status == "finished", runs.log_tail(run_id)
-    return run_id
+    return run_id, kept_features(shared_workspace / "workspace") - before
 
 
-def test_a_frozen_backbone_is_run_once_and_the_whole_network_saved(frozen, workspace):
+def test_a_frozen_backbone_is_run_once_and_the_whole_network_saved(frozen):
     import keras
 
     from skin_core.data.cache import open_pixels
     from skin_core.training.prepare import load_prepared
 
-    folder = RunFolder.of(frozen)
+    run_id, made = frozen
+    folder = RunFolder.of(run_id)
     # Two views of training, one of validation.
-    assert len(list((workspace / "cache" / "features").iterdir())) == 3
+    assert len(made) == 3
     prepared = load_prepared(folder)
     model = keras.models.load_model(folder.model, compile=False)
     rows = prepared.rows("validation")
-    pixels = open_pixels(prepared.manifest, size=32, crop="squash").pixels[rows]
+    pixels = open_pixels(prepared.manifest, size=40, crop="squash").pixels[rows]
     outputs = model([pixels.astype(np.float32), prepared.tabular[rows]], training=False)
     with np.load(folder.predictions) as stored:
         np.testing.assert_allclose(keras.ops.convert_to_numpy(outputs), stored["probabilities"], atol=1e-5)
 
 
 def test_an_untrained_frozen_backbone_is_not_publishable(frozen):
-    view = runs.get_run(frozen)
+    view = runs.get_run(frozen[0])
     assert not view.publishable
     assert "untrained" in view.why_not
 
