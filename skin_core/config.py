@@ -43,6 +43,21 @@ class Augmentation(_Frozen):
     )
     mixup: float = Field(0.0, ge=0, le=2, description="MixUp alpha; 0 is off")
     cutmix: float = Field(0.0, ge=0, le=2, description="CutMix alpha; 0 is off")
+    rand_augment: int = Field(
+        0, ge=0, le=4, description="RandAugment: so many randomly picked changes an image, besides those above"
+    )
+    rand_magnitude: float = Field(
+        0.0, ge=0, le=1, description="Strength of RandAugment's changes; 0.3 is moderate, 1 is very much"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Augmentation:
+        if self.rand_augment and not self.rand_magnitude:
+            raise ValueError(
+                f"rand_augment={self.rand_augment} picks changes whose strength is 0; set rand_magnitude above 0 (0.3 is "
+                "moderate), or rand_augment to 0"
+            )
+        return self
 
     @property
     def active(self) -> bool:

@@ -17,7 +17,10 @@ _ELSEWHERE = ("data", "family", "risk_levels")  # Chosen above the form, or on t
 _BACKBONE = ("weights", "freeze_backbone", "cached_views")
 _CROSS_VALIDATION = ("folds", "cv_select")
 _OWN_FILE = "own file"
-_WORDS = {"cutmix": "CutMix", "mixup": "MixUp", "none": "none", "cv_select": "The epoch of a fold is chosen by"}
+_WORDS = {
+    **{"cutmix": "CutMix", "mixup": "MixUp", "rand_augment": "RandAugment", "rand_magnitude": "RandAugment's strength"},
+    **{"none": "none", "cv_select": "The epoch of a fold is chosen by"},
+}
 _OPTIONS = {
     "inner": "an inner validation part",
     "last": "nobody: the last one",

@@ -134,6 +134,8 @@ def backbone_features(
     files = []
     for view in range(views):
         changes = repr((_changes(config), config.seed, pixels.shape[0])) if view else "unchanged"
+        # As it was before there was a RandAugment, so that features that are kept already serve.
+        changes = changes.replace(", rand_augment=0, rand_magnitude=0.0", "")
         key = "|".join(
             str(part)
             for part in (
