@@ -146,6 +146,12 @@ class RunConfig(_Frozen):
     crop: Literal["squash", "crop", "pad"] = Field(
         "squash", description="How a picture becomes square", json_schema_extra={"folded": True}
     )
+    color_constancy: Literal["none", "shades_of_grey"] = Field(
+        "none",
+        description="Shades of grey: takes the color of the lamp out of every picture that the network sees, in training and "
+        "in use",
+        json_schema_extra={"folded": True},
+    )
     validation_fraction: float = Field(
         0.15, gt=0, lt=1, description="Share of lesions for validation", json_schema_extra={"folded": True}
     )

@@ -46,6 +46,7 @@ def describe(folder: RunFolder, config: RunConfig, prepared: Prepared) -> Bundle
         classes=classes,
         image_size=config.image_size,
         crop=config.crop,
+        color_constancy=config.color_constancy,
         preprocessing_version=PREPROCESSING_VERSION,
         features=config.features if encoder else (),
         encoder=encoder,

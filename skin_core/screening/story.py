@@ -31,6 +31,7 @@ _SETTINGS = (
     "freeze_backbone",
     "label_smoothing",
     "crop",
+    "color_constancy",
     "image_size",
     "max_images",
     "clean",

@@ -120,7 +120,7 @@ def backbone_features(
         backbone: the frozen network.
         pixels: uint8 (N, S, S, 3).
         rows: int64 (M,), rows of ``pixels``.
-        config: family, size, crop, seed and augmentation.
+        config: family, size, crop, color constancy, seed and augmentation.
         views: how many views; view 0 is the unchanged picture.
         pictures: digest of what ``pixels`` holds (`Prepared.pictures`).
         what: name of the rows, for the progress ("training").
@@ -143,7 +143,8 @@ def backbone_features(
                 PREPROCESSING_VERSION,
                 config.family,
                 config.image_size,
-                config.crop,
+                # As it was before there was a color constancy, so that features that are kept already serve.
+                config.crop if config.color_constancy == "none" else f"{config.crop} {config.color_constancy}",
                 pictures,
                 hashlib.sha256(np.asarray(rows, np.int64).tobytes()).hexdigest(),
                 backbone.digest,

@@ -114,8 +114,8 @@ class Session:
     def _decoded(self, prepared: Prepared) -> tuple[Prepared, Pixels]:
         from skin_core.data.cache import PixelStream, open_pixels
 
-        size, crop = self.config.image_size, self.config.crop
-        cache = open_pixels(prepared.manifest, size=size, crop=crop, progress=self._told)
+        size, crop, constancy = self.config.image_size, self.config.crop, self.config.color_constancy
+        cache = open_pixels(prepared.manifest, size=size, crop=crop, constancy=constancy, progress=self._told)
         if isinstance(cache.pixels, PixelStream):
             note = (
                 "There is no room to keep the decoded images, so they are decoded anew in each epoch, which is slower; "
