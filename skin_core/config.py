@@ -114,6 +114,25 @@ class RunConfig(_Frozen):
         description="Focal: hard pictures count more; logit adjusted: learns as if the classes were equally frequent",
         json_schema_extra={"folded": True},
     )
+    distill_from: tuple[str, ...] = Field(
+        (),
+        description="Finished runs that teach this one: their probabilities, averaged, become a part of its targets",
+        json_schema_extra={"folded": True},
+    )
+    distill_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Weight of the teachers' probabilities in the target; the label has the rest",
+        json_schema_extra={"folded": True},
+    )
+    distill_temperature: float = Field(
+        2.0,
+        gt=0,
+        le=20,
+        description="Softens the teachers' probabilities: 1 takes them as they are, more makes them more even",
+        json_schema_extra={"folded": True},
+    )
     layer_decay: float = Field(
         1.0,
         gt=0,
@@ -232,6 +251,13 @@ class RunConfig(_Frozen):
         for column in self.features:
             if column in ANSWER_COLUMNS or column.startswith(ANSWER_PREFIXES):
                 raise ValueError(f"features must not hold '{column}': it gives the answer away")
+        if len(set(self.distill_from)) < len(self.distill_from):
+            raise ValueError(f"distill_from names a run twice; name each once; got {', '.join(self.distill_from)}")
+        if self.distill_from and self.loss == "focal":
+            raise ValueError(
+                "loss=focal is not least where the network says what its teacher says; set loss to cross_entropy or "
+                "logit_adjusted, or distill_from to nothing"
+            )
         if self.folds == 1:
             raise ValueError("folds must be 0 (one run) or at least 2; got 1")
         if self.takes_last_epoch and (self.early_stopping or self.schedule == "plateau"):
@@ -294,7 +320,7 @@ def apply_overrides(values: dict, overrides: list[Override]) -> dict:
         head, *tail = key.strip().split(".")
         if head not in RunConfig.model_fields:
             raise ConfigError(f"--set knows no field '{head}'; the fields are {', '.join(RunConfig.model_fields)}.")
-        if head in ("features", "lesion_ids_from") and isinstance(value, str):
+        if head in ("features", "lesion_ids_from", "distill_from") and isinstance(value, str):
             value = [part for part in value.split(",") if part]
         if not tail:
             result[head] = value

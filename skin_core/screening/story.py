@@ -88,6 +88,9 @@ def _settings(config: RunConfig, best_epoch: int | None) -> dict[str, str]:
     told["best_epoch"] = str(best_epoch)
     if config.start_from:
         told["start_from"] = config.start_from
+    if config.distill_from:
+        told["distill_from"] = ", ".join(config.distill_from)
+        told |= {name: str(values[name]) for name in ("distill_share", "distill_temperature")}
     return told
 
 
