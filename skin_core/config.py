@@ -43,6 +43,21 @@ class Augmentation(_Frozen):
     )
     mixup: float = Field(0.0, ge=0, le=2, description="MixUp alpha; 0 is off")
     cutmix: float = Field(0.0, ge=0, le=2, description="CutMix alpha; 0 is off")
+    rand_augment: int = Field(
+        0, ge=0, le=4, description="RandAugment: so many randomly picked changes an image, besides those above"
+    )
+    rand_magnitude: float = Field(
+        0.0, ge=0, le=1, description="Strength of RandAugment's changes; 0.3 is moderate, 1 is very much"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Augmentation:
+        if self.rand_augment and not self.rand_magnitude:
+            raise ValueError(
+                f"rand_augment={self.rand_augment} picks changes whose strength is 0; set rand_magnitude above 0 (0.3 is "
+                "moderate), or rand_augment to 0"
+            )
+        return self
 
     @property
     def active(self) -> bool:
@@ -99,6 +114,25 @@ class RunConfig(_Frozen):
         description="Focal: hard pictures count more; logit adjusted: learns as if the classes were equally frequent",
         json_schema_extra={"folded": True},
     )
+    distill_from: tuple[str, ...] = Field(
+        (),
+        description="Finished runs that teach this one: their probabilities, averaged, become a part of its targets",
+        json_schema_extra={"folded": True},
+    )
+    distill_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Weight of the teachers' probabilities in the target; the label has the rest",
+        json_schema_extra={"folded": True},
+    )
+    distill_temperature: float = Field(
+        2.0,
+        gt=0,
+        le=20,
+        description="Softens the teachers' probabilities: 1 takes them as they are, more makes them more even",
+        json_schema_extra={"folded": True},
+    )
     layer_decay: float = Field(
         1.0,
         gt=0,
@@ -130,6 +164,12 @@ class RunConfig(_Frozen):
     )
     crop: Literal["squash", "crop", "pad"] = Field(
         "squash", description="How a picture becomes square", json_schema_extra={"folded": True}
+    )
+    color_constancy: Literal["none", "shades_of_grey"] = Field(
+        "none",
+        description="Shades of grey: takes the color of the lamp out of every picture that the network sees, in training and "
+        "in use",
+        json_schema_extra={"folded": True},
     )
     validation_fraction: float = Field(
         0.15, gt=0, lt=1, description="Share of lesions for validation", json_schema_extra={"folded": True}
@@ -211,6 +251,13 @@ class RunConfig(_Frozen):
         for column in self.features:
             if column in ANSWER_COLUMNS or column.startswith(ANSWER_PREFIXES):
                 raise ValueError(f"features must not hold '{column}': it gives the answer away")
+        if len(set(self.distill_from)) < len(self.distill_from):
+            raise ValueError(f"distill_from names a run twice; name each once; got {', '.join(self.distill_from)}")
+        if self.distill_from and self.loss == "focal":
+            raise ValueError(
+                "loss=focal is not least where the network says what its teacher says; set loss to cross_entropy or "
+                "logit_adjusted, or distill_from to nothing"
+            )
         if self.folds == 1:
             raise ValueError("folds must be 0 (one run) or at least 2; got 1")
         if self.takes_last_epoch and (self.early_stopping or self.schedule == "plateau"):
@@ -273,7 +320,7 @@ def apply_overrides(values: dict, overrides: list[Override]) -> dict:
         head, *tail = key.strip().split(".")
         if head not in RunConfig.model_fields:
             raise ConfigError(f"--set knows no field '{head}'; the fields are {', '.join(RunConfig.model_fields)}.")
-        if head in ("features", "lesion_ids_from") and isinstance(value, str):
+        if head in ("features", "lesion_ids_from", "distill_from") and isinstance(value, str):
             value = [part for part in value.split(",") if part]
         if not tail:
             result[head] = value

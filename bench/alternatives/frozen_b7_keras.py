@@ -49,7 +49,10 @@ def main(mode: str, run_id: str) -> None:
         rows = prepared.rows(side)
         with ThreadPoolExecutor() as threads:
             found = threads.map(
-                lambda row: to_input(reader.bytes(locations[row]), config.image_size, config.crop), rows
+                lambda row: to_input(
+                    reader.bytes(locations[row]), config.image_size, config.crop, config.color_constancy
+                ),
+                rows,
             )
             return np.stack(list(found)).astype(np.float32)
 

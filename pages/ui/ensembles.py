@@ -97,7 +97,7 @@ def _make(members: list[BundleInfo]) -> None:
             format_func=lambda name: f"{by_name[name].title} ({name})",
             key="ensemble_members",
             placeholder="Choose two bundles or more",
-            help="Of the same classes, input size and crop, from runs that split the same data with the same seed.",
+            help="Of the same classes, input size, crop and color constancy, from runs that split the same data with the same seed.",
         )
         how = st.radio(
             "How they answer together",

@@ -17,7 +17,10 @@ _ELSEWHERE = ("data", "family", "risk_levels")  # Chosen above the form, or on t
 _BACKBONE = ("weights", "freeze_backbone", "cached_views")
 _CROSS_VALIDATION = ("folds", "cv_select")
 _OWN_FILE = "own file"
-_WORDS = {"cutmix": "CutMix", "mixup": "MixUp", "none": "none", "cv_select": "The epoch of a fold is chosen by"}
+_WORDS = {
+    **{"cutmix": "CutMix", "mixup": "MixUp", "rand_augment": "RandAugment", "rand_magnitude": "RandAugment's strength"},
+    **{"none": "none", "cv_select": "The epoch of a fold is chosen by"},
+}
 _OPTIONS = {
     "inner": "an inner validation part",
     "last": "nobody: the last one",
@@ -98,6 +101,8 @@ def _grid(
                     values[name] = _other_sets(defaults.data, fields[name], key)
                 elif name == "start_from":
                     values[name] = _start_from(defaults.family, fields[name], key)
+                elif name == "distill_from":
+                    values[name] = _teachers(defaults.distill_from, fields[name], key)
                 elif name == "weights":
                     values[name] = _weights(defaults.weights, fields[name], key)
                 else:
@@ -160,6 +165,20 @@ def _start_from(family: str, field: FieldInfo, key: str) -> str:
         format_func=lambda run_id: f"{titles[run_id]} ({run_id})" if run_id else "no earlier run",
         key=key,
         help=field.description,
+    )
+
+
+def _teachers(chosen: tuple[str, ...], field: FieldInfo, key: str) -> tuple[str, ...]:
+    done = {run.run_id: run for run in runs.list_runs() if run.status in ("finished", "stopped")}
+    titles = {
+        run_id: f"{run.title}{f', {run.config.folds} folds' if run.config.folds else ''} ({run_id})"
+        for run_id, run in done.items()
+        if run.best_epoch or (run.config.folds and run.status == "finished")
+    }
+    default = [run_id for run_id in chosen if run_id in titles]
+    label = label_of("distill_from")
+    return tuple(
+        st.multiselect(label, list(titles), default, format_func=titles.__getitem__, key=key, help=field.description)
     )
 
 

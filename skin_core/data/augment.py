@@ -24,23 +24,41 @@ _LARGEST_SHARPENING = 1.5  # share of the detail that is added once more
 _LARGEST_LOSS = 0.8  # of the pixels along a side
 _BEST_JPEG, _WORST_JPEG = 95, 15
 
+# What RandAugment picks from, and what magnitude 1 is. Of the paper's fourteen, those that make no picture of skin
+# (auto-contrast, equalize, solarize, posterize) gave way to zoom, aspect, light and gamma; the others are as strong as there.
+# A brightness of 0.45 of the range is what the paper's factor of 1.9 adds to a middle grey.
+_PICKED = {
+    **{"nothing": 0.0, "rotation": 1 / 12, "shear_x": 0.3, "shear_y": 0.3, "shift_x": 0.45, "shift_y": 0.45},
+    **{"zoom": 0.5, "aspect": 1.0, "brightness": 0.45, "contrast": 0.9, "saturation": 0.9, "light": 0.5},
+    **{"gamma": 1.0, "sharpness": 0.9},
+}
+
 # Keep the draws of an epoch and of a cached view apart although they share the seed.
 _EPOCH_STREAM, _VIEW_STREAM = 21, 22
+# RandAugment came later: numbers of its own leave those of the other changes, and so what old settings give, as they were.
+_RAND_STREAM = 24
 _DRAWS = (
     *("flip_across", "flip_down", "angle", "zoom", "brightness", "contrast", "erase", "width", "height", "x", "y"),
     *("aspect", "shift_x", "shift_y", "gain_red", "gain_green", "gain_blue", "saturation", "gamma", "sharpness"),
     *("resolution", "compression", "vignette", "hair", "marks", "details"),
 )
+_RAND_DRAWS = ("which_1", "way_1", "which_2", "way_2", "which_3", "way_3", "which_4", "way_4")
 
 
 def epoch_draws(n: int, *, seed: int, epoch: int) -> np.ndarray:
     """The random numbers of an epoch: float32 (n, K), 0 to 1, row i for the i-th image of the epoch's order."""
-    return np.random.default_rng((seed, epoch, _EPOCH_STREAM)).random((n, len(_DRAWS)), dtype=np.float32)
+    return _drawn(n, (seed, epoch, _EPOCH_STREAM))
 
 
 def view_draws(n: int, *, seed: int, view: int) -> np.ndarray:
     """The random numbers of a cached view: float32 (n, K), 0 to 1, row i for the i-th image of the pixel cache."""
-    return np.random.default_rng((seed, view, _VIEW_STREAM)).random((n, len(_DRAWS)), dtype=np.float32)
+    return _drawn(n, (seed, view, _VIEW_STREAM))
+
+
+def _drawn(n: int, stream: tuple[int, int, int]) -> np.ndarray:
+    first = np.random.default_rng(stream).random((n, len(_DRAWS)), dtype=np.float32)
+    later = np.random.default_rng((*stream, _RAND_STREAM)).random((n, len(_RAND_DRAWS)), dtype=np.float32)
+    return np.concatenate([first, later], axis=1)
 
 
 def parameters(
@@ -57,7 +75,7 @@ def parameters(
     Returns:
         Arrays of N rows, only for changes that are on; see `changes.changed` for what they mean.
     """
-    draw = {name: draws[:, column] for column, name in enumerate(_DRAWS)}
+    draw = {name: draws[:, column] for column, name in enumerate((*_DRAWS, *_RAND_DRAWS))}
     if copies is None or not copies.any():
         copies = np.zeros(len(draws), bool)
     floor = COPY_CHANGES if copies.any() else Augmentation()
@@ -118,10 +136,20 @@ def parameters(
         corner = draws[:, [9, 10]] * (size - sides)
         box = np.stack([corner[:, 0], corner[:, 0] + sides[:, 0], corner[:, 1], corner[:, 1] + sides[:, 1]], axis=1)
         found["box"] = np.where((draw["erase"] < augmentation.erasing)[:, None], box, 0.0)
+    if augmentation.rand_augment:
+        found = _joined(found, _rand_augment(augmentation, draw, size))
     return {name: value if value.dtype == bool else value.astype(np.float32) for name, value in found.items()}
 
 
-def _matrix(angle: np.ndarray, zoom: np.ndarray, aspect: np.ndarray, shift: np.ndarray, size: int) -> np.ndarray:
+def _matrix(
+    angle: np.ndarray,
+    zoom: np.ndarray,
+    aspect: np.ndarray,
+    shift: np.ndarray,
+    size: int,
+    *,
+    shear: np.ndarray | None = None,
+) -> np.ndarray:
     # Turning, zooming, stretching and moving in one go: one interpolation blurs less than two, and costs half.
     centre = (size - 1) / 2
     across, down = zoom * aspect, zoom / aspect
@@ -130,6 +158,9 @@ def _matrix(angle: np.ndarray, zoom: np.ndarray, aspect: np.ndarray, shift: np.n
         np.stack([down * np.sin(angle), down * np.cos(angle)], axis=1),
     ]
     linear = np.stack(rows, axis=1)
+    if shear is not None:
+        ones = np.ones_like(shear[0])
+        linear = linear @ np.stack([np.stack([ones, shear[0]], axis=1), np.stack([shear[1], ones], axis=1)], axis=1)
     offset = centre + shift.T - linear.sum(axis=2) * centre
     return np.concatenate([linear, offset[:, :, None]], axis=2)
 
@@ -137,7 +168,78 @@ def _matrix(angle: np.ndarray, zoom: np.ndarray, aspect: np.ndarray, shift: np.n
 def _color(strength: float, gains: np.ndarray, saturation: np.ndarray) -> np.ndarray:
     # The light's color, with the brightness taken out (it has a strength of its own); then more or less color.
     light = (1 + strength) ** (gains - gains.mean(axis=1, keepdims=True))
-    amount = (1 + strength) ** saturation
+    return _in_light(light, (1 + strength) ** saturation)
+
+
+def _in_light(light: np.ndarray, amount: np.ndarray) -> np.ndarray:
     grey = np.full((3, 3), 1 / 3)
     mixed = amount[:, None, None] * np.eye(3) + (1 - amount)[:, None, None] * grey
     return mixed * light[:, None, :]
+
+
+def _rand_augment(augmentation: Augmentation, draw: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """RandAugment (Cubuk et al. 2020, arXiv:1909.13719): some of `_PICKED` for each image, all at one magnitude.
+
+    As there, each way at random and the magnitude constant. Unlike there, no change is picked twice for an image: they
+    happen in the one order of `data.changes`, where a turn to the left and one to the right would cancel out.
+
+    Returns:
+        As `parameters`.
+    """
+    n = len(draw["which_1"])
+    left = np.tile(np.arange(len(_PICKED)), (n, 1))
+    everyone = np.arange(n)
+    amount = np.zeros((n, len(_PICKED)), np.float32)
+    hue = np.zeros(n, np.float32)
+    for slot in range(augmentation.rand_augment):
+        # The first places of a shuffle (Fisher and Yates): what is picked changes places with what stands there.
+        place = slot + np.floor(draw[f"which_{slot + 1}"] * (len(_PICKED) - slot)).astype(int)
+        picked = left[everyone, place]
+        left[everyone, place] = left[:, slot]
+        way = draw[f"way_{slot + 1}"]
+        amount[everyone, picked] = np.where(way < 0.5, -1, 1) * augmentation.rand_magnitude
+        hue = np.where(picked == list(_PICKED).index("light"), way, hue)
+    by = {name: strength * amount[:, column] for column, (name, strength) in enumerate(_PICKED.items())}
+
+    def factor(name: str) -> np.ndarray:
+        return (1 + np.abs(by[name])) ** np.sign(by[name])
+
+    matrix = _matrix(
+        2 * np.pi * by["rotation"],
+        1 + by["zoom"],
+        factor("aspect") ** 0.5,
+        size * np.stack([by["shift_x"], by["shift_y"]]),
+        size,
+        shear=np.stack([by["shear_x"], by["shear_y"]]),
+    )
+    # The light turns to any color: its way is an angle on the circle of hues, and no brightness comes with it.
+    gains = np.cos(2 * np.pi * (hue[:, None] + np.arange(3) / 3))
+    light = (1 + np.abs(by["light"]))[:, None] ** gains
+    sharpness = by["sharpness"]
+    return {
+        "matrix": matrix,
+        "color": _in_light(light, 1 + by["saturation"]),
+        "gamma": factor("gamma"),
+        "brightness": _FULL_RANGE * by["brightness"],
+        "contrast": 1 + by["contrast"],
+        "sharpness": np.where(sharpness < 0, sharpness * _LARGEST_SIGMA * size, sharpness * _LARGEST_SHARPENING),
+    }
+
+
+def _joined(first: dict[str, np.ndarray], then: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    # As if the second changes were done to what the first ones gave, but in one go: one interpolation, one table.
+    found = {**then, **first}
+    if "matrix" in first:
+        last_row = np.broadcast_to([[0.0, 0.0, 1.0]], (len(then["matrix"]), 1, 3))
+        found["matrix"] = first["matrix"] @ np.concatenate([then["matrix"], last_row], axis=1)
+    if "color" in first:
+        found["color"] = then["color"] @ first["color"]
+    for name in ("gamma", "contrast"):
+        if name in first:
+            found[name] = first[name] * then[name]
+    if "brightness" in first:
+        found["brightness"] = first["brightness"] + then["brightness"]
+    if "sharpness" in first:
+        # A blur and a sharpening have no sum: what was picked takes the place of what was drawn.
+        found["sharpness"] = np.where(then["sharpness"] != 0, then["sharpness"], first["sharpness"])
+    return found

@@ -1,4 +1,5 @@
-"""Decoded pixels on disk: each image is decoded once for a size and a crop policy, and read by memory map after that."""
+"""Decoded pixels on disk: each image is decoded once for a size, a crop policy and a color constancy, and read by memory map
+after that."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -19,7 +21,7 @@ from skin_core.data.images import ImageReader
 from skin_core.data.locations import in_hdf5, name_of
 from skin_core.data.manifest import Manifest
 from skin_core.errors import UnusableImageError, WorkspaceError
-from skin_core.imaging.decode import PREPROCESSING_VERSION, CropPolicy, to_input
+from skin_core.imaging.decode import PREPROCESSING_VERSION, ColorConstancy, CropPolicy, to_input
 from skin_core.paths import cache_dir
 from skin_core.progress import Progress, ProgressCallback, ignore_progress, tracked
 
@@ -34,6 +36,14 @@ _HANDFUL = 8
 _TODO, _DONE, _FAILED = 0, 1, 2
 
 
+class Look(NamedTuple):
+    """What makes a picture a network's input, in the order of `to_input`: side in pixels, crop policy, color constancy."""
+
+    size: int
+    crop: CropPolicy
+    constancy: ColorConstancy
+
+
 @dataclass(frozen=True)
 class PixelCache:
     """The pictures of a manifest as a network takes them.
@@ -45,12 +55,14 @@ class PixelCache:
             on the way.
         size: side in pixels.
         crop: how a picture became square.
+        constancy: what was done about the light that it was taken in.
     """
 
     pixels: np.ndarray | PixelStream
     failed: dict[str, str]
     size: int
     crop: CropPolicy
+    constancy: ColorConstancy = "none"
 
     @property
     def streamed(self) -> bool:
@@ -63,16 +75,15 @@ class PixelStream:
 
     Args:
         manifest: the images.
-        size: side in pixels.
-        crop: how a picture becomes square.
+        look: what makes a picture the network's input.
         failed: gets a sentence by image_id for each picture that cannot be decoded.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, manifest: Manifest, size: int, crop: CropPolicy, failed: dict[str, str]) -> None:
-        self.shape = (len(manifest), size, size, 3)
-        self._decoder = _Decoder(manifest, size, crop)
+    def __init__(self, manifest: Manifest, look: Look, failed: dict[str, str]) -> None:
+        self.shape = (len(manifest), look.size, look.size, 3)
+        self._decoder = _Decoder(manifest, look)
         self._failed = failed
         self._threads = ThreadPoolExecutor(_workers(), thread_name_prefix="decode")
 
@@ -92,24 +103,31 @@ class PixelStream:
 
 
 def open_pixels(
-    manifest: Manifest, *, size: int, crop: CropPolicy, progress: ProgressCallback = ignore_progress
+    manifest: Manifest,
+    *,
+    size: int,
+    crop: CropPolicy,
+    constancy: ColorConstancy = "none",
+    progress: ProgressCallback = ignore_progress,
 ) -> PixelCache:
     """The decoded pictures of a manifest, decoding what is not in the cache yet.
 
     A decoding that was killed goes on where it was. The cache is keyed by the files' places, sizes and times, the order
-    of the rows, size, crop and the version of the preprocessing.
+    of the rows, size, crop, color constancy and the version of the preprocessing.
 
     Args:
         manifest: the images, in the order that the rows of the cache will have.
         size: side in pixels.
         crop: how a picture becomes square.
+        constancy: what is done about the light that it was taken in.
         progress: told how far the decoding is.
 
     Raises:
         WorkspaceError: if the cache cannot be written.
         DataSourceError: if an HDF5 file of the manifest cannot be opened.
     """
-    folder = cache_dir() / "pixels" / _key(manifest, size, crop)
+    look = Look(size, crop, constancy)
+    folder = cache_dir() / "pixels" / _key(manifest, look)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not _complete(folder):
         needed = len(manifest) * size * size * 3
@@ -117,9 +135,9 @@ def open_pixels(
             if not _complete(folder):
                 if not _make_room(folder, needed):
                     failed: dict[str, str] = {}
-                    return PixelCache(PixelStream(manifest, size, crop, failed), failed, size, crop)
+                    return PixelCache(PixelStream(manifest, look, failed), failed, size, crop, constancy)
                 try:
-                    _decode_all(manifest, size, crop, folder, progress)
+                    _decode_all(manifest, look, folder, progress)
                 except OSError as error:
                     raise WorkspaceError(
                         f"The decoded images cannot be written to {folder.parent} ({error.strerror or error}); free some "
@@ -130,15 +148,15 @@ def open_pixels(
         os.utime(folder)
     pixels = np.memmap(folder / "pixels.u8", dtype=np.uint8, mode="r", shape=(len(manifest), size, size, 3))
     failed = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
-    return PixelCache(pixels, failed, size, crop)
+    return PixelCache(pixels, failed, size, crop, constancy)
 
 
 class _Decoder:
-    def __init__(self, manifest: Manifest, size: int, crop: CropPolicy) -> None:
+    def __init__(self, manifest: Manifest, look: Look) -> None:
         self._reader = ImageReader(manifest.root)
         self._locations = manifest.frame["location"].tolist()
         self._ids = manifest.frame["image_id"].tolist()
-        self._size, self._crop = size, crop
+        self._look = look
 
     def pixels(self, row: int) -> tuple[int, str, np.ndarray | None, str | None]:
         """Row, image_id, uint8 (size, size, 3) or None, and the sentence of what went wrong or None."""
@@ -146,7 +164,7 @@ class _Decoder:
         location = self._locations[row]
         try:
             data = self._reader.bytes(location)
-            return row, self._ids[row], to_input(data, self._size, self._crop, name=location), None
+            return row, self._ids[row], to_input(data, *self._look, name=location), None
         except UnusableImageError as error:
             return row, self._ids[row], None, str(error)
 
@@ -156,18 +174,20 @@ def _workers() -> int:
     return os.cpu_count() or 2
 
 
-def _key(manifest: Manifest, size: int, crop: CropPolicy) -> str:
-    digest = hashlib.sha256(f"{PREPROCESSING_VERSION} {size} {crop} {manifest.root}".encode(errors="surrogateescape"))
-    root, containers, told = os.fspath(manifest.root), {}, []
+def _key(manifest: Manifest, look: Look) -> str:
+    # Without a color constancy the name is what it was before there was any, so older caches serve.
+    told = f"{look.size} {look.crop}" if look.constancy == "none" else " ".join(map(str, look))
+    digest = hashlib.sha256(f"{PREPROCESSING_VERSION} {told} {manifest.root}".encode(errors="surrogateescape"))
+    root, containers, states = os.fspath(manifest.root), {}, []
     for location in manifest.frame["location"].tolist():
         place = in_hdf5(location)
         if place is None:
             state = _state(name_of(root, location))
         else:
             state = containers.get(place[0]) or containers.setdefault(place[0], _state(name_of(root, place[0])))
-        told.append(f"{location}\x1f{state}\x1e")
-    digest.update("".join(told).encode())
-    return f"{digest.hexdigest()[:20]}-{size}-{crop}"
+        states.append(f"{location}\x1f{state}\x1e")
+    digest.update("".join(states).encode())
+    return f"{digest.hexdigest()[:20]}-{told.replace(' ', '-')}"
 
 
 def _state(path: str) -> str:
@@ -231,14 +251,14 @@ def _make_room(folder: Path, needed: int) -> bool:
         shutil.rmtree(oldest, ignore_errors=True)
 
 
-def _decode_all(manifest: Manifest, size: int, crop: CropPolicy, folder: Path, progress: ProgressCallback) -> None:
+def _decode_all(manifest: Manifest, look: Look, folder: Path, progress: ProgressCallback) -> None:
     partial = folder.with_suffix(".partial")
     partial.mkdir(exist_ok=True)
-    n, stride = len(manifest), size * size * 3
+    n, stride = len(manifest), look.size * look.size * 3
     state = _resumed(partial / "state.u8", n)
     failures = partial / "failures.json"
     failed: dict[str, str] = json.loads(failures.read_text(encoding="utf-8")) if failures.is_file() else {}
-    decoder = _Decoder(manifest, size, crop)
+    decoder = _Decoder(manifest, look)
     handle = os.open(partial / "pixels.u8", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         # Space is taken up front: a full disk is then a sentence here, not a killed process at a memory map.

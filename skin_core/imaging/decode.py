@@ -24,9 +24,19 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from skin_core.errors import UnusableImageError
+from skin_core.imaging.color_constancy import ColorConstancy
 from skin_core.imaging.geometry import CropPolicy, fit, fitted, map_to_original
 
-__all__ = ["MAX_PIXELS", "PREPROCESSING_VERSION", "CropPolicy", "decode", "fit", "map_to_original", "to_input"]
+__all__ = [
+    "MAX_PIXELS",
+    "PREPROCESSING_VERSION",
+    "ColorConstancy",
+    "CropPolicy",
+    "decode",
+    "fit",
+    "map_to_original",
+    "to_input",
+]
 
 # Raised whenever the same bytes would give other pixels; caches and bundles carry it.
 PREPROCESSING_VERSION = 1
@@ -106,7 +116,9 @@ def decoded(data: bytes, *, name: str = "The file") -> Image.Image:
         raise UnusableImageError(f"{name} is damaged or cut short; export or copy it again.") from error
 
 
-def to_input(data: bytes, size: int, crop: CropPolicy, *, name: str = "The file") -> np.ndarray:
+def to_input(
+    data: bytes, size: int, crop: CropPolicy, constancy: ColorConstancy = "none", *, name: str = "The file"
+) -> np.ndarray:
     """Decodes a picture and makes it the square that a model takes.
 
     JPEG's reduced decoding is not used: it would give other pixels than a full decode.
@@ -114,7 +126,7 @@ def to_input(data: bytes, size: int, crop: CropPolicy, *, name: str = "The file"
     Args:
         data: the whole file.
         size: side in pixels.
-        crop: see `fit`.
+        crop, constancy: see `fit`.
         name: what to call it in an error.
 
     Returns:
@@ -123,7 +135,7 @@ def to_input(data: bytes, size: int, crop: CropPolicy, *, name: str = "The file"
     Raises:
         UnusableImageError: as `decode`.
     """
-    return fitted(decoded(data, name=name), size, crop)
+    return fitted(decoded(data, name=name), size, crop, constancy)
 
 
 def _check_size(picture: Image.Image, name: str) -> None:

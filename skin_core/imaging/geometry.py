@@ -10,17 +10,20 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
+from skin_core.imaging.color_constancy import ColorConstancy, in_white_light
+
 CropPolicy = Literal["squash", "crop", "pad"]
 
 
-def fit(pixels: np.ndarray, size: int, crop: CropPolicy) -> np.ndarray:
-    """Makes a picture square.
+def fit(pixels: np.ndarray, size: int, crop: CropPolicy, constancy: ColorConstancy = "none") -> np.ndarray:
+    """Makes a picture square, as a network takes it.
 
     Args:
         pixels: uint8 (H, W, 3).
         size: side of the result in pixels.
         crop: ``squash`` gives up the aspect ratio and keeps every pixel; ``crop`` takes the centre square;
             ``pad`` keeps both and fills the rest with black (as the rim of a dermatoscope is).
+        constancy: of color, on the square; see `in_white_light`.
 
     Returns:
         uint8 (size, size, 3), antialiased: Pillow's bilinear filter, whose support grows when it shrinks.
@@ -30,18 +33,22 @@ def fit(pixels: np.ndarray, size: int, crop: CropPolicy) -> np.ndarray:
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"pixels must be uint8 (H, W, 3); got {pixels.dtype} {pixels.shape}")
-    return fitted(Image.fromarray(pixels), size, crop)
+    return fitted(Image.fromarray(pixels), size, crop, constancy)
 
 
-def fitted(picture: Image.Image, size: int, crop: CropPolicy) -> np.ndarray:
+def fitted(picture: Image.Image, size: int, crop: CropPolicy, constancy: ColorConstancy = "none") -> np.ndarray:
     """As `fit`, of a picture as Pillow holds it, in mode RGB: two copies of the pixels less.
 
     Raises:
-        ValueError: for an unknown policy or a size below 1.
+        ValueError: for an unknown policy or method, or a size below 1.
     """
     _check(crop)
     if size < 1:
         raise ValueError(f"size must be at least 1; got {size}")
+    return in_white_light(_squared(picture, size, crop), constancy)
+
+
+def _squared(picture: Image.Image, size: int, crop: CropPolicy) -> np.ndarray:
     width, height = picture.size
     if crop == "crop":
         side = min(height, width)

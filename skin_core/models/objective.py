@@ -74,6 +74,25 @@ class Objective:
             return np.eye(self.n_classes, dtype=np.float32)[labels]
         return labels
 
+    def distilled(self, targets: np.ndarray, teacher: np.ndarray, share: float) -> np.ndarray:
+        """Targets of which a part is what a teacher says.
+
+        Args:
+            targets: as `targets` gives them, float32 (N, 1) or (N, C).
+            teacher: float (N, C), rows sum to 1.
+            share: of the teacher, 0 to 1.
+
+        Returns:
+            float32, of the shape of ``targets``.
+
+        Raises:
+            ValueError: for "sparse", whose class numbers cannot be blended.
+        """
+        if self.kind == "sparse":
+            raise ValueError("expected an objective whose targets can be blended; got class numbers")
+        theirs = teacher[:, 1:] if self.kind == "binary" else teacher
+        return ((1 - share) * targets + share * theirs).astype(np.float32)
+
 
 def objective_of(
     model: keras.Model,
@@ -90,7 +109,7 @@ def objective_of(
         model: a network of any family, or its head alone.
         n_classes: number of classes.
         label_smoothing: 0 for none.
-        mixing: whether MixUp or CutMix blends targets, which class numbers cannot express.
+        mixing: whether MixUp, CutMix or a teacher blends targets, which class numbers cannot express.
         form: see `Objective`.
         counts: training images of each class, for "logit_adjusted".
 

@@ -47,7 +47,7 @@ def model_card(info: BundleInfo) -> str:
 
 def _origin(info: BundleInfo) -> str:
     lines = [
-        f"- Network: {info.family_title or info.family}, input {info.image_size} × {info.image_size} pixels (crop: {info.crop})",
+        f"- Network: {info.family_title or info.family}, input {info.image_size} × {info.image_size} pixels (crop: {info.crop}; color constancy: {info.color_constancy.replace('_', ' ')})",
         f"- Trained on: {info.data.name}, {info.data.kind}; {info.data.n_train:,} pictures, {info.data.n_validation:,} for validation",
         f"- Columns beside the picture: {', '.join(info.features) or 'none'}",
         f"- {f'Run {info.run_id}, published' if info.run_id else 'Made'} {info.created} by {info.program}; data fingerprint {info.data.fingerprint or 'of several'}",

@@ -93,7 +93,7 @@ def _excluded(info: BundleInfo) -> str | None:
 def _preprocessing(info: BundleInfo) -> str:
     return (
         f"Decoded upright to RGB, made square ({info.crop}), resized to {info.image_size} × {info.image_size} pixels with "
-        f"antialiasing, values 0 to 255; scaling lies in the network (preprocessing version {info.preprocessing_version})."
+        f"antialiasing{', shades of grey (Minkowski norm 6)' if info.color_constancy == 'shades_of_grey' else ''}, values 0 to 255; scaling lies in the network (preprocessing version {info.preprocessing_version})."
     )
 
 

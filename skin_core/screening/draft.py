@@ -127,7 +127,9 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
 
     config = folder.read_config()
     prepared = load_prepared(folder)
-    cache = open_pixels(prepared.manifest, size=config.image_size, crop=config.crop, progress=progress)
+    cache = open_pixels(
+        prepared.manifest, size=config.image_size, crop=config.crop, constancy=config.color_constancy, progress=progress
+    )
     validation = usable_rows(cache, prepared, "validation")
     if not len(validation):
         raise BundleError(f"Run {folder.run_id} has no validation picture left; the bundle could not be calibrated.")

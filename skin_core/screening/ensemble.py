@@ -160,7 +160,9 @@ def _look(members: Sequence[Bundle], pictures: Pictures, progress: ProgressCallb
     from skin_core.data.cache import open_pixels
 
     info = members[0].info
-    cache = open_pixels(pictures.manifest, size=info.image_size, crop=info.crop, progress=progress)
+    cache = open_pixels(
+        pictures.manifest, size=info.image_size, crop=info.crop, constancy=info.color_constancy, progress=progress
+    )
     failed = pictures.manifest.frame["image_id"].isin(set(cache.failed)).to_numpy(dtype=bool)
     pictures = replace(
         pictures, rows=pictures.rows[~failed[pictures.rows]], beside=pictures.beside[~failed[pictures.beside]]

@@ -57,6 +57,7 @@ def _must_agree(info: BundleInfo) -> dict[str, str]:
         "classes": ", ".join(f"{entry.name} ({entry.risk_level or 'not known'})" for entry in info.classes),
         "input size": f"{info.image_size} pixels",
         "crop": info.crop,
+        "color constancy": info.color_constancy.replace("_", " "),
     }
 
 
@@ -116,6 +117,7 @@ def described(infos: Sequence[BundleInfo]) -> BundleInfo:
         classes=classes,
         image_size=first.image_size,
         crop=first.crop,
+        color_constancy=first.color_constancy,
         preprocessing_version=PREPROCESSING_VERSION,
         features=encoded.features,
         encoder=encoded.encoder,

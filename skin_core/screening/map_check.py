@@ -81,7 +81,9 @@ def checked_maps(folder: RunFolder, made: Draft, progress: ProgressCallback = ig
 
     prepared = load_prepared(folder)
     info, seed = made.info, folder.read_config().seed
-    cache = open_pixels(prepared.manifest, size=info.image_size, crop=info.crop, progress=progress)
+    cache = open_pixels(
+        prepared.manifest, size=info.image_size, crop=info.crop, constancy=info.color_constancy, progress=progress
+    )
     groups = groups_of(folder, prepared)
     bundle = Bundle(info, made.engine(), Gate.from_bytes((made.path / "gate.npz").read_bytes()))
     progress(Progress("Choosing pictures to check the heat maps on", 0, 0))

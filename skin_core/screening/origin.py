@@ -9,6 +9,7 @@ import numpy as np
 import skin_core
 from skin_core.config import RunConfig
 from skin_core.data.risk import class_title, known_diagnoses, wider_title
+from skin_core.errors import RunError
 from skin_core.imaging.decode import PREPROCESSING_VERSION
 from skin_core.models.registry import family
 from skin_core.screening.record import BundleInfo, ClassInfo, DataRecord
@@ -25,6 +26,8 @@ _SYNTHETIC_LICENCE = "Trained on drawn pictures only; MIT, as the program that d
 _OWN_LICENCE = (
     "Trained on a data set whose terms LesionLab does not know; ask its publisher before you pass the bundle on"
 )
+
+_GONE_LICENCE = "Taught by a run that was deleted since, so the terms of that run's data are not known"
 
 
 def describe(folder: RunFolder, config: RunConfig, prepared: Prepared) -> BundleInfo:
@@ -46,6 +49,7 @@ def describe(folder: RunFolder, config: RunConfig, prepared: Prepared) -> Bundle
         classes=classes,
         image_size=config.image_size,
         crop=config.crop,
+        color_constancy=config.color_constancy,
         preprocessing_version=PREPROCESSING_VERSION,
         features=config.features if encoder else (),
         encoder=encoder,
@@ -77,10 +81,19 @@ def _kind(prepared: Prepared) -> str:
 def _licences(config: RunConfig, prepared: Prepared) -> list[str]:
     """Of the run's own data and of all that its ancestors were trained on."""
     own = _SYNTHETIC_LICENCE if prepared.synthetic else _LICENCES.get(prepared.manifest.source, _OWN_LICENCE)
-    if not config.start_from:
-        return [own]
-    parent = RunFolder.of(config.start_from)
-    return [own, *_licences(parent.read_config(), load_prepared(parent))]
+    found = [own]
+    if config.start_from:
+        parent = RunFolder.of(config.start_from)
+        found += _licences(parent.read_config(), load_prepared(parent))
+    for run_id in config.distill_from:
+        try:
+            teacher = RunFolder.of(run_id)
+        except RunError:
+            # What it said is kept with the run, so it may be deleted; what it had learnt from is then known no more.
+            found.append(_GONE_LICENCE)
+            continue
+        found += _licences(teacher.read_config(), load_prepared(teacher))
+    return found
 
 
 def _started_at_random(config: RunConfig) -> bool:

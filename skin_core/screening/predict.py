@@ -89,7 +89,7 @@ def _predicted(bundle: Bundle, manifest: Manifest) -> Iterator[tuple[str, list[A
 
     def pixels(location: str) -> np.ndarray | str:
         try:
-            return to_input(reader.bytes(location), info.image_size, info.crop, name=location)
+            return to_input(reader.bytes(location), info.image_size, info.crop, info.color_constancy, name=location)
         except SkinCoreError as error:
             return str(error)
 

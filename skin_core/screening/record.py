@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from skin_core.errors import BundleError
 from skin_core.evaluation.class_rule import ClassRule, with_present_names
 from skin_core.evaluation.risk import RiskCalibration
+from skin_core.imaging.color_constancy import ColorConstancy
 from skin_core.screening.facts import RunFacts
 from skin_core.screening.map_record import MapCheck
 from skin_core.screening.members import EnsembleRecord
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
-SCHEMA_VERSION = 2
+# 3: color constancy. A program that knows only 2 would show the network pictures in another light than it learnt from.
+SCHEMA_VERSION = 3
 
 NAME_PATTERN = r"^[a-z0-9_-]+$"
 FILES = ("screen.tflite", "model.keras", "gate.npz", "signatures.npz", "MODEL_CARD.md")
@@ -172,6 +174,8 @@ class BundleInfo(_Frozen):
         classes: in output order.
         image_size: side of the square input in pixels.
         crop: how a picture becomes square ("squash", "crop", "pad").
+        color_constancy: what is done about the light that it was taken in ("none", "shades_of_grey"); bundles of older
+            versions say nothing and do nothing.
         features: columns taken beside the image ("age", "sex", "site"); empty for image only.
         encoder: the `TabularEncoder` as a dict, or None.
         calibration: of the classes. risk_calibration: of the risk; None in bundles whose risk is the sum over classes.
@@ -205,6 +209,7 @@ class BundleInfo(_Frozen):
     classes: tuple[ClassInfo, ...] = Field(min_length=2)
     image_size: int = Field(ge=16, le=2048)
     crop: Literal["squash", "crop", "pad"]
+    color_constancy: ColorConstancy = "none"
     preprocessing_version: int
     features: tuple[str, ...] = ()
     encoder: dict[str, Any] | None = None

@@ -142,7 +142,7 @@ def look(
         UnusableImageError: if the bytes are no usable image.
     """
     pixels = decode(data, name=name)
-    square = fit(pixels, bundle.info.image_size, bundle.info.crop)
+    square = fit(pixels, bundle.info.image_size, bundle.info.crop, bundle.info.color_constancy)
     tabular = None if bundle.encoder is None else np.atleast_2d(bundle.encoder.encode_one(given))
     return pixels, square, bundle.engine.run(square[np.newaxis], tabular)
 

@@ -91,7 +91,9 @@ def _compared(folder: RunFolder, made: Draft, progress: ProgressCallback, as_tra
         return Served(len(rows), _largest(given - expected[chosen]), tolerance, "the run's own predictions")
     from skin_core.data.cache import open_pixels
 
-    cache = open_pixels(prepared.manifest, size=config.image_size, crop=config.crop, progress=progress)
+    cache = open_pixels(
+        prepared.manifest, size=config.image_size, crop=config.crop, constancy=config.color_constancy, progress=progress
+    )
     tabular = None if prepared.tabular is None else prepared.tabular[rows]
     cached = bundle.engine.run(np.asarray(cache.pixels[rows]), tabular).probabilities
     return Served(len(rows), _largest(given - cached), TOLERANCE, "the same engine gives of the run's pixels")

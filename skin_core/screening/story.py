@@ -31,6 +31,7 @@ _SETTINGS = (
     "freeze_backbone",
     "label_smoothing",
     "crop",
+    "color_constancy",
     "image_size",
     "max_images",
     "clean",
@@ -87,6 +88,9 @@ def _settings(config: RunConfig, best_epoch: int | None) -> dict[str, str]:
     told["best_epoch"] = str(best_epoch)
     if config.start_from:
         told["start_from"] = config.start_from
+    if config.distill_from:
+        told["distill_from"] = ", ".join(config.distill_from)
+        told |= {name: str(values[name]) for name in ("distill_share", "distill_temperature")}
     return told
 
 

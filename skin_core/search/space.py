@@ -21,6 +21,7 @@ FIXED = {
     "seed": "it would choose the luckiest draw, not the better setting",
     "features": "it is a list of columns; start a search for each",
     "start_from": "it would change what the trials have seen",
+    "distill_from": "it would change what the trials have seen",
     "validation_fraction": "it would change what the trials are compared on",
     "test_fraction": "it would change what the trials are compared on",
     "max_images": "it would change what the trials are compared on",

@@ -103,7 +103,9 @@ def _judge(bundle: Bundle, count: int, record: Path, progress: ProgressCallback)
     seen = unpack(checked_bytes(info, "signatures.npz"))
     pictures, left_out = common_test(info.name, info, seen, progress)
     manifest = pictures.manifest
-    cache = open_pixels(manifest, size=info.image_size, crop=info.crop, progress=progress)
+    cache = open_pixels(
+        manifest, size=info.image_size, crop=info.crop, constancy=info.color_constancy, progress=progress
+    )
     failed = manifest.frame["image_id"].isin(set(cache.failed)).to_numpy(dtype=bool)
     rows = pictures.rows[~failed[pictures.rows]]
     if not len(rows):

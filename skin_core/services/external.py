@@ -82,7 +82,7 @@ def evaluate_bundle(
     choice = choose(info, manifest, overlap, meets, **options)
     _refuse_nothing(info, manifest, choice)
     kept = manifest.with_frame(manifest.frame[choice.rows])
-    cache = open_pixels(kept, size=info.image_size, crop=info.crop, progress=progress)
+    cache = open_pixels(kept, size=info.image_size, crop=info.crop, constancy=info.color_constancy, progress=progress)
     rows = np.flatnonzero(~kept.frame["image_id"].isin(set(cache.failed)).to_numpy(dtype=bool))
     tabular = loaded.encoder.encode(kept.frame) if loaded.encoder else None
     outputs = outputs_of(loaded.engine, cache.pixels, rows, tabular, progress=progress)

@@ -73,7 +73,13 @@ def evaluate_run(
     from skin_core.data.cache import open_pixels
 
     prepared = load_prepared(folder)
-    cache = open_pixels(prepared.manifest, size=made.info.image_size, crop=made.info.crop, progress=progress)
+    cache = open_pixels(
+        prepared.manifest,
+        size=made.info.image_size,
+        crop=made.info.crop,
+        constancy=made.info.color_constancy,
+        progress=progress,
+    )
     rows = usable_rows(cache, prepared, "test")
     if not len(rows):
         raise RunError(f"Run {run_id} has no test picture; train with a test_fraction above 0.")

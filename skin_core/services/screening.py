@@ -157,6 +157,6 @@ def deeper_explanation(
     if not prediction.in_distribution:
         raise BundleError("A refused picture has no heat map; screen a picture of a lesion.")
     pixels = prediction.pixels
-    square = fit(pixels, bundle.info.image_size, bundle.info.crop)
+    square = fit(pixels, bundle.info.image_size, bundle.info.crop, bundle.info.color_constancy)
     raw = explain(bundle, square, method, class_name, given={"age": age, "sex": sex, "site": site})
     return in_picture(raw, pixels.shape[:2], bundle.info.crop)

@@ -66,7 +66,7 @@ def second_opinion(
     """
     if not prediction.in_distribution:
         raise BundleError("A refused picture has no explanation; screen a picture of a lesion.")
-    square = fit(prediction.pixels, bundle.info.image_size, bundle.info.crop)
+    square = fit(prediction.pixels, bundle.info.image_size, bundle.info.crop, bundle.info.color_constancy)
     return explain(bundle, square, given={"age": age, "sex": sex, "site": site}, progress=progress)
 
 

@@ -120,7 +120,7 @@ def backbone_features(
         backbone: the frozen network.
         pixels: uint8 (N, S, S, 3).
         rows: int64 (M,), rows of ``pixels``.
-        config: family, size, crop, seed and augmentation.
+        config: family, size, crop, color constancy, seed and augmentation.
         views: how many views; view 0 is the unchanged picture.
         pictures: digest of what ``pixels`` holds (`Prepared.pictures`).
         what: name of the rows, for the progress ("training").
@@ -134,6 +134,8 @@ def backbone_features(
     files = []
     for view in range(views):
         changes = repr((_changes(config), config.seed, pixels.shape[0])) if view else "unchanged"
+        # As it was before there was a RandAugment, so that features that are kept already serve.
+        changes = changes.replace(", rand_augment=0, rand_magnitude=0.0", "")
         key = "|".join(
             str(part)
             for part in (
@@ -141,7 +143,8 @@ def backbone_features(
                 PREPROCESSING_VERSION,
                 config.family,
                 config.image_size,
-                config.crop,
+                # As it was before there was a color constancy, so that features that are kept already serve.
+                config.crop if config.color_constancy == "none" else f"{config.crop} {config.color_constancy}",
                 pictures,
                 hashlib.sha256(np.asarray(rows, np.int64).tobytes()).hexdigest(),
                 backbone.digest,

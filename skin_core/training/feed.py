@@ -35,12 +35,15 @@ class Feed(ABC):
         config: the run's configuration.
         prepared: the run's data.
         objective: gives targets their form.
+        taught: float32 (N, C), what the run's teachers say of the manifest's training rows; None without teachers.
 
     Attributes:
         labels: int32 (M,), class numbers of the validation rows in the order of `validation`.
     """
 
-    def __init__(self, config: RunConfig, prepared: Prepared, objective: Objective) -> None:
+    def __init__(
+        self, config: RunConfig, prepared: Prepared, objective: Objective, taught: np.ndarray | None = None
+    ) -> None:
         self.config = config
         self._train = prepared.rows("train")
         self._validation = prepared.rows("validation")
@@ -50,6 +53,9 @@ class Feed(ABC):
         self.labels = prepared.labels[self._validation]
         # Rows without a label are in no split; their number must not reach one-hot targets.
         self._targets = objective.targets(np.maximum(prepared.labels, 0))
+        if taught is not None:
+            own = self._targets[self._train]
+            self._targets[self._train] = objective.distilled(own, taught[self._train], config.distill_share)
 
     def plan(self, epoch: int) -> balance.Plan:
         """The rows of an epoch, counted from 0."""
@@ -93,12 +99,19 @@ class PixelFeed(Feed):
     """Feeds the whole network with pixels.
 
     Args:
-        config, prepared, objective: see `Feed`.
+        config, prepared, objective, taught: see `Feed`.
         pixels: of every row of the manifest.
     """
 
-    def __init__(self, config: RunConfig, prepared: Prepared, objective: Objective, pixels: Pixels) -> None:
-        super().__init__(config, prepared, objective)
+    def __init__(
+        self,
+        config: RunConfig,
+        prepared: Prepared,
+        objective: Objective,
+        pixels: Pixels,
+        taught: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(config, prepared, objective, taught)
         self._pixels = pixels
 
     def training(self, epoch: int, start: int) -> Iterator[Batch]:
@@ -133,7 +146,7 @@ class FeatureFeed(Feed):
     """Feeds the head with cached features.
 
     Args:
-        config, prepared, objective: see `Feed`.
+        config, prepared, objective, taught: see `Feed`.
         training_features: views of the training rows, in their order.
         validation_features: one view of the validation rows.
     """
@@ -145,8 +158,9 @@ class FeatureFeed(Feed):
         objective: Objective,
         training_features: Features,
         validation_features: Features,
+        taught: np.ndarray | None = None,
     ) -> None:
-        super().__init__(config, prepared, objective)
+        super().__init__(config, prepared, objective, taught)
         self._features = training_features
         self._validation_features = validation_features
 

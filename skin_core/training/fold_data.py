@@ -19,6 +19,7 @@ from skin_core.errors import ConfigError, LeakError, RunError
 from skin_core.paths import write_text
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import Prepared
+from skin_core.training.teachers import refuse_taught, teachers_of
 
 if TYPE_CHECKING:
     from skin_core.data.audit import Signatures
@@ -59,11 +60,10 @@ def begin_folds(
 
     Raises:
         DataSourceError, ConfigError: if the pictures cannot be dealt; see `deal_folds`.
-        LeakError: if the weights to start from know them; see `refuse_seen`.
+        LeakError: if the weights to start from, or a teacher, know them; see `refuse_seen`.
     """
     folds = deal_folds(split, manifest.frame.set_index("image_id")["label"], config)
-    if config.start_from:
-        refuse_seen(config, prints, folds["image_id"])
+    refuse_seen(config, prints, folds["image_id"])
     write_text(folder.folds, folds.to_csv(index=False))
     used = split.frame[split.frame["split"] != "test"]
     n_test = len(split.frame) - len(used)
@@ -103,25 +103,31 @@ def deal_folds(split: Split, labels: pd.Series, config: RunConfig) -> pd.DataFra
 
 
 def refuse_seen(config: RunConfig, prints: Signatures, ids: pd.Series) -> None:
-    """Refuses to start from weights that know pictures which a fold would hold.
+    """Refuses to start from weights, or to be taught by a run, that know pictures which a fold would hold.
+
+    A cross-validated teacher is not asked here: each of its networks knows all folds but the one that it teaches.
 
     Args:
-        config: of the run; ``start_from`` names the weights.
+        config: of the run; ``start_from`` names the weights, ``distill_from`` the teachers.
         prints: signatures of the data set.
         ids: of the pictures that have a fold.
 
     Raises:
-        LeakError: if that run, or an ancestor of it, was trained on any of them.
+        LeakError: if such a run, or an ancestor of it, was trained on any of them.
     """
     from skin_core.data.audit import Signatures, seen_pictures
 
-    parent = RunFolder.of(config.start_from)
-    seen = seen_pictures(Signatures.load(parent.signatures), prints.subset(ids)).image_ids
-    if seen:
-        raise LeakError(
-            f"Run {parent.run_id} was trained on {len(seen)} pictures (or their lesions) that a fold would hold, so every "
-            "figure would flatter; leave start_from empty, or start from a run on another data set."
-        )
+    advice = "leave start_from empty, or start from a run on another data set"
+    known = [(RunFolder.of(config.start_from), advice)] if config.start_from else []
+    advice = "distill from a cross-validation with the same folds, or from a run on another data set"
+    known += [(teacher, advice) for teacher in teachers_of(config) if not teacher.read_config().folds]
+    for parent, advice in known:
+        seen = seen_pictures(Signatures.load(parent.signatures), prints.subset(ids)).image_ids
+        if seen:
+            raise LeakError(
+                f"Run {parent.run_id} was trained on {len(seen)} pictures (or their lesions) that a fold would hold, so "
+                f"every figure would flatter; {advice}."
+            )
 
 
 def read_folds(folder: RunFolder) -> pd.DataFrame:
@@ -148,6 +154,10 @@ def fold_of(folder: RunFolder, prepared: Prepared, config: RunConfig, number: in
         prepared: its data.
         config: its configuration.
         number: the fold, from 1.
+
+    Raises:
+        ConfigError: if no picture is left to choose the epoch.
+        LeakError: if a teacher learnt from what the fold is judged or chosen by; see `refuse_taught`.
     """
     dealt = read_folds(folder).set_index("image_id").loc[prepared.manifest.frame["image_id"].tolist()]
     held = (dealt["fold"] == number).to_numpy(dtype=bool)
@@ -167,6 +177,7 @@ def fold_of(folder: RunFolder, prepared: Prepared, config: RunConfig, number: in
                 f"No picture is left to choose the epoch of fold {number}; raise validation_fraction, or set cv_select=last."
             )
     told = pd.DataFrame({"image_id": dealt.index, "split": split, "group": dealt["group"].to_numpy()})
+    refuse_taught(config, number, told.loc[told["split"] != "train", "group"])
     write_text(folder.member(number).split, told.to_csv(index=False))
     tabular = None
     if config.features:

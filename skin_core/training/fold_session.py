@@ -62,7 +62,7 @@ class FoldSession(Session):
         folder = series.folder.member(number)
         super().__init__(folder, series.config, stop)
         self._series = series
-        self._number = number
+        self._number = self._fold_number = number
         self._fold: Fold
         folder.path.mkdir(parents=True, exist_ok=True)
         if not folder.state.is_file():

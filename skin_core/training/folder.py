@@ -119,6 +119,7 @@ class RunFolder:
     checkpoints = _Named("checkpoint")
     model = _Named("model.keras")
     predictions = _Named("predictions_validation.npz")
+    taught = _Named("taught.npz")
     published = _Named("published.json")
     # Of a cross-validated run and of its members, which are folders of runs below it.
     folds = _Named("folds.csv")

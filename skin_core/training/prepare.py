@@ -18,6 +18,7 @@ from skin_core.paths import atomic_path, write_text
 from skin_core.progress import Progress, ProgressCallback
 from skin_core.training.folder import RunFolder
 from skin_core.training.scores import POSITIVE_LEVELS
+from skin_core.training.teachers import refuse_strangers, teachers_of, teaching_columns
 
 if TYPE_CHECKING:
     from skin_core.data.audit import Signatures
@@ -133,16 +134,20 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
     assigned = split.frame
     used = assigned
     if config.folds:
-        from skin_core.training.fold_data import begin_folds
+        from skin_core.training.fold_data import begin_folds, read_folds
 
         used, note = begin_folds(folder, config, split, manifest, prints)
         notes.append(note)
-    elif config.start_from:
-        assigned, note = without_seen_validation(assigned, prints, RunFolder.of(config.start_from))
-        notes += [note] if note else []
+    else:
+        for parent in _ancestors(config):
+            assigned, note = without_seen_validation(assigned, prints, parent)
+            notes += [note] if note else []
         used = assigned
     frame = _rows_of(manifest, used)
     classes = _check_splits(frame, assigned)
+    pictures = _pictures(prints.subset(frame["image_id"]))
+    if config.distill_from:
+        refuse_strangers(config, classes, pictures, read_folds(folder) if config.folds else None)
     risk_levels = _risk_levels(frame, classes)
     _check_monitor(config, risk_levels)
 
@@ -163,7 +168,7 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
         "root": str(manifest.root),
         "manifest_notes": manifest.notes,
         "fingerprint": manifest.fingerprint,
-        "pictures": _pictures(prints.subset(frame["image_id"])),
+        "pictures": pictures,
         "classes": classes,
         "risk_levels": risk_levels,
         "synthetic": _is_synthetic(frame),
@@ -174,15 +179,20 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
     write_text(folder.prepared, json.dumps(facts, indent=1))
 
 
+def _ancestors(config: RunConfig) -> list[RunFolder]:
+    """The runs that a run's knowledge comes from: its first weights, and its teachers."""
+    return [*([RunFolder.of(config.start_from)] if config.start_from else []), *teachers_of(config)]
+
+
 def without_seen_validation(assigned: pd.DataFrame, prints: Signatures, parent: RunFolder) -> tuple[pd.DataFrame, str]:
-    """Moves validation groups to training whose pictures the weights to start from were trained on.
+    """Moves validation groups to training whose pictures the weights to start from, or a teacher, were trained on.
 
     Scored on pictures that its ancestor has learnt, a run would choose its best epoch by memory.
 
     Args:
         assigned: columns image_id, split, group.
         prints: of the data set.
-        parent: the run to start from.
+        parent: the run to start from, or the one that teaches.
 
     Returns:
         The assignment, and a sentence for the notes ("" where nothing moved).
@@ -207,13 +217,19 @@ def without_seen_validation(assigned: pd.DataFrame, prints: Signatures, parent: 
     assigned = assigned.copy()
     assigned.loc[moved, "split"] = "train"
     return assigned, (
-        f"{int(moved.sum())} validation pictures moved to training: the run to start from was trained on them or on "
-        "pictures of their lesions."
+        f"{int(moved.sum())} validation pictures moved to training: run {parent.run_id}, which this one builds on, was "
+        "trained on them or on pictures of their lesions."
     )
 
 
 def _check_features(manifest: Manifest, config: RunConfig) -> None:
     missing = [column for column in config.features if column not in manifest.frame]
+    asked = [column for column in teaching_columns(config) if column not in manifest.frame]
+    if asked:
+        raise ConfigError(
+            f"A run in distill_from looks at {', '.join(asked)} beside the image, which this data set does not have; "
+            "distill from a run that does without."
+        )
     if missing:
         known = ", ".join(
             column for column in manifest.frame if column in ("age", "sex", "site") or column not in COLUMNS
@@ -260,7 +276,11 @@ def _check_monitor(config: RunConfig, risk_levels: list[str | None]) -> None:
 
 def _write_frame(folder: RunFolder, frame: pd.DataFrame, config: RunConfig) -> None:
     # Of the csv's further columns only those that the run or its evaluation uses: others may hold anything.
-    extra = [name for name in ("synthetic", "dx_type", *config.features) if name in frame and name not in COLUMNS]
+    extra = [
+        name
+        for name in ("synthetic", "dx_type", *config.features, *teaching_columns(config))
+        if name in frame and name not in COLUMNS
+    ]
     with atomic_path(folder.manifest) as temporary:
         frame[[*COLUMNS, *dict.fromkeys(extra)]].to_parquet(temporary, index=False)
 
@@ -269,8 +289,8 @@ def _write_signatures(folder: RunFolder, config: RunConfig, prints: Signatures, 
     from skin_core.data.audit import Signatures
 
     trained = prints.subset(sides.index[sides == "train"])
-    if config.start_from:
-        trained = trained.merged(Signatures.load(RunFolder.of(config.start_from).signatures))
+    for parent in _ancestors(config):
+        trained = trained.merged(Signatures.load(parent.signatures))
     trained.save(folder.signatures)
     prints.subset(sides.index[sides == "validation"]).save(folder.signatures_validation)
 

@@ -18,6 +18,7 @@ from skin_core.paths import atomic_path
 from skin_core.progress import Progress
 from skin_core.training import backend, network
 from skin_core.training import features as feature_cache
+from skin_core.training.distill import taught
 from skin_core.training.feed import FeatureFeed, Feed, PixelFeed
 from skin_core.training.folder import BATCH_COLUMNS, EPOCH_COLUMNS, RunFolder, append_rows, read_rows, write_rows
 from skin_core.training.loop import Listeners, Loop, Position, StopRequested
@@ -51,6 +52,8 @@ class Session:
         self._network: keras.Model
         self._objective: Objective
         self._frozen: feature_cache.Backbone
+        self._taught: np.ndarray | None = None
+        self._fold_number: int | None = None
         self._backend = ""
         self._unsynced: list[Mapping[str, float]] = []
 
@@ -114,8 +117,8 @@ class Session:
     def _decoded(self, prepared: Prepared) -> tuple[Prepared, Pixels]:
         from skin_core.data.cache import PixelStream, open_pixels
 
-        size, crop = self.config.image_size, self.config.crop
-        cache = open_pixels(prepared.manifest, size=size, crop=crop, progress=self._told)
+        size, crop, constancy = self.config.image_size, self.config.crop, self.config.color_constancy
+        cache = open_pixels(prepared.manifest, size=size, crop=crop, constancy=constancy, progress=self._told)
         if isinstance(cache.pixels, PixelStream):
             note = (
                 "There is no room to keep the decoded images, so they are decoded anew in each epoch, which is slower; "
@@ -144,7 +147,7 @@ class Session:
         self.folder.update_state(threads=threads, backend=self._backend, backend_version=backend.version(self._backend))
         self._told(Progress("Building the network", 0, 0))
         model = network.build(config, prepared, self.folder)
-        mixing = bool(config.augmentation.mixup or config.augmentation.cutmix)
+        mixing = bool(config.augmentation.mixup or config.augmentation.cutmix or config.distill_from)
         labels = prepared.labels[prepared.rows("train")]
         objective = objective_of(
             model,
@@ -159,6 +162,7 @@ class Session:
             backbone, trained = split_at_frozen(model, family(config.family))
             self._frozen = feature_cache.Backbone(backbone)
         self._network, self._objective = trained, objective
+        self._taught = taught(self.folder, config, prepared, self._told, fold=self._fold_number)
         feed = self._feed(prepared, pixels)
         if not trained.trainable_variables:
             raise ConfigError("Nothing of the network is trainable; set freeze_backbone to false.")
@@ -182,9 +186,9 @@ class Session:
 
     def _feed(self, prepared: Prepared, pixels: Pixels) -> Feed:
         if not self.config.freeze_backbone:
-            return PixelFeed(self.config, prepared, self._objective, pixels)
+            return PixelFeed(self.config, prepared, self._objective, pixels, self._taught)
         features = (self._features(prepared, pixels, side) for side in ("train", "validation"))
-        return FeatureFeed(self.config, prepared, self._objective, *features)
+        return FeatureFeed(self.config, prepared, self._objective, *features, self._taught)
 
     def _features(self, prepared: Prepared, pixels: Pixels, side: str) -> feature_cache.Features:
         return feature_cache.backbone_features(

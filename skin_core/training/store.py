@@ -26,6 +26,7 @@ from skin_core.training.liveness import is_alive
 from skin_core.training.publishable import instead_of_cross_validated, published, why_not_publishable
 from skin_core.training.publishable import record_published as record_published
 from skin_core.training.spawn import spawn_worker
+from skin_core.training.teachers import check_teachers
 
 RESUMABLE = ("stopped", "failed", "interrupted")
 
@@ -107,7 +108,7 @@ def create(config: RunConfig, tags: Mapping[str, str] | None = None) -> str:
     Raises:
         ConfigError: if family and settings do not go together.
         DataSourceError: if the data path does not exist.
-        RunError: if the run to start from does not exist or has no weights yet.
+        RunError: if the run to start from, or to distill from, does not exist or has no weights yet.
     """
     config = checked(config)
     now = time.time()
@@ -290,5 +291,6 @@ def checked(config: RunConfig) -> RunConfig:
                 f"Run {config.start_from} is of family {parent.read_config().family}; weights pass only within one "
                 f"family, and this run asks for {config.family}."
             )
+    check_teachers(config)
     # The worker may be started from another folder than the one the path was given in.
     return config.model_copy(update={"data": str(Path(config.data).expanduser().absolute())})

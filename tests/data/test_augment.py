@@ -3,17 +3,28 @@
 import numpy as np
 import pytest
 
-from skin_core.config import Augmentation
-from skin_core.data.augment import _DRAWS, ERASED_AREA, epoch_draws, parameters, view_draws
+from skin_core.config import Augmentation, RunConfig
+from skin_core.data.augment import (
+    _DRAWS,
+    _PICKED,
+    _RAND_DRAWS,
+    ERASED_AREA,
+    epoch_draws,
+    parameters,
+    view_draws,
+)
 from skin_core.data.changes import changed as apply
 from skin_core.data.mixing import mixed, mixing
+from skin_core.errors import ConfigError
+
+ALL_DRAWS = (*_DRAWS, *_RAND_DRAWS)
 
 
 def middle(**chosen):
     """One row of draws: everything in the middle, where nothing is changed, but for what is given."""
-    draws = np.full((1, len(_DRAWS)), 0.5, np.float32)
+    draws = np.full((1, len(ALL_DRAWS)), 0.5, np.float32)
     for name, value in chosen.items():
-        draws[0, _DRAWS.index(name)] = value
+        draws[0, ALL_DRAWS.index(name)] = value
     return draws
 
 
@@ -223,3 +234,107 @@ def test_with_both_on_a_batch_gets_one_of_them():
     sides = given.box[:, 1] - given.box[:, 0]
     np.testing.assert_allclose(given.share[sides > 0], 1 - (sides[sides > 0] / 32) ** 2, atol=1e-6)
     assert mixing(Augmentation(flip="both"), 5, batch_size=2, size=8, seed=0, epoch=0) is None
+
+
+def picked(*names, way=1.0):
+    """One row of draws that picks these changes, in the order of what is left of the shuffled list."""
+    left, draws = list(_PICKED), {}
+    for slot, name in enumerate(names):
+        place = left.index(name)
+        # The middle of the place's share of 0 to 1.
+        draws[f"which_{slot + 1}"] = (place - slot + 0.5) / (len(left) - slot)
+        draws[f"way_{slot + 1}"] = way
+        left[place] = left[slot]
+    return middle(**draws)
+
+
+def rand(n, magnitude, **others):
+    return Augmentation(rand_augment=n, rand_magnitude=magnitude, **others)
+
+
+def test_numbers_that_old_settings_are_made_from_stayed_as_they_were():
+    # Written down before RandAugment came, with draws of its own.
+    np.testing.assert_allclose(
+        epoch_draws(2, seed=42, epoch=3)[1, :4], [0.6283313, 0.1632272, 0.8251164, 0.8255461], rtol=0, atol=5e-8
+    )
+    np.testing.assert_allclose(
+        view_draws(2, seed=42, view=2)[1, :3], [0.5869835, 0.9983178, 0.9049856], rtol=0, atol=5e-8
+    )
+    alone = np.random.default_rng((42, 3, 21)).random((7, len(_DRAWS)), dtype=np.float32)
+    np.testing.assert_array_equal(epoch_draws(7, seed=42, epoch=3)[:, : len(_DRAWS)], alone)
+
+
+def test_rand_augment_leaves_the_other_changes_as_they_are_where_it_picks_nothing(image):
+    others = {"flip": "both", "rotation": 0.2, "color": 0.4, "brightness": 0.2, "sharpness": 0.6, "hair": 1.0}
+    draws = middle(flip_across=0.1, angle=0.9, gamma=0.2, brightness=0.8, sharpness=0.9, which_1=0.01)
+    alone = parameters(Augmentation(**others), draws, 4)
+    both = parameters(rand(1, 1.0, **others), draws, 4)
+    np.testing.assert_array_equal(apply(image, both), apply(image, alone))
+    for name, value in alone.items():
+        np.testing.assert_allclose(both[name], value, atol=1e-6)
+
+
+def test_rand_augment_shifts_by_its_magnitude(image):
+    # 0.45 of the side at magnitude 1: 1.8 pixels of 4, to the right or to the left in the picture it reads from.
+    given = parameters(rand(1, 1.0), picked("shift_x"), 4)
+    np.testing.assert_allclose(given["matrix"][0], [[1, 0, 1.8], [0, 1, 0]], atol=1e-6)
+    given = parameters(rand(1, 0.5), picked("shift_x", way=0.2), 4)
+    np.testing.assert_allclose(given["matrix"][0], [[1, 0, -0.9], [0, 1, 0]], atol=1e-6)
+    # A shear of 0.3 about the centre at (1.5, 1.5): x + 0.3 (y - 1.5).
+    given = parameters(rand(1, 1.0), picked("shear_x"), 4)
+    np.testing.assert_allclose(given["matrix"][0], [[1, 0.3, -0.45], [0, 1, 0]], atol=1e-6)
+    # A turn by a twelfth, 30 degrees.
+    given = parameters(rand(1, 1.0), picked("rotation"), 4)
+    np.testing.assert_allclose(given["matrix"][0, :, :2], [[0.75**0.5, -0.5], [0.5, 0.75**0.5]], atol=1e-6)
+
+
+def test_rand_augment_changes_light_by_its_magnitude():
+    skin = np.full((1, 2, 2, 3), 100, np.uint8)
+    # 0.45 · 0.4 of 255, up or down: 45.9.
+    assert np.unique(apply(skin, parameters(rand(1, 0.4), picked("brightness"), 2))).tolist() == [146]
+    assert np.unique(apply(skin, parameters(rand(1, 0.4), picked("brightness", way=0.0), 2))).tolist() == [54]
+    # Saturation of 1 - 0.9 · 0.5 about the mean of 90: 0.55 of the color is left.
+    colored = np.broadcast_to(np.uint8([120, 90, 60]), (1, 2, 2, 3))
+    less = apply(colored, parameters(rand(1, 0.5), picked("saturation", way=0.0), 2))
+    assert less[0, 0, 0].tolist() in ([106, 90, 74], [107, 90, 73], [106, 90, 73], [107, 90, 74])  # 106.5 and 73.5
+    # Light of hue 0: red by 1.25, green and blue each by 1.25 to the minus a half.
+    warm = apply(skin, parameters(rand(1, 0.5), picked("light", way=0.0), 2))
+    assert warm[0, 0, 0].tolist() == [125, 89, 89]
+
+
+def test_rand_augment_picks_so_many_different_changes_each_as_often():
+    draws = epoch_draws(2800, seed=0, epoch=0)
+    for n in (1, 2, 4):
+        given = parameters(rand(n, 0.5), draws, 64)
+        neutral = {"matrix": np.eye(3)[:2], "color": np.eye(3), "gamma": 1.0, "brightness": 0.0, "contrast": 1.0}
+        rows = len(draws)
+        touched = {
+            name: ~np.isclose(value, neutral.get(name, 0.0), atol=1e-5).reshape(rows, -1).all(axis=1)
+            for name, value in given.items()
+        }
+        # One of fourteen at n = 1, four of fourteen at n = 4, by whatever order of picking.
+        for name in ("gamma", "brightness", "contrast", "sharpness"):
+            assert abs(touched[name].mean() - n / len(_PICKED)) < 0.03
+        assert np.sum(list(touched.values()), axis=0).max() <= n
+    up = given["brightness"][touched["brightness"]]
+    assert set(np.round(np.abs(up), 3)) == {np.float32(57.375)} and 0.4 < (up > 0).mean() < 0.6
+
+
+def test_rand_augment_goes_on_top_of_what_is_drawn():
+    skin = np.full((1, 2, 2, 3), 100, np.uint8)
+    draws = picked("brightness")
+    draws[0, ALL_DRAWS.index("brightness")] = 1.0
+    # 0.1 of the range of its own (25.5) and 0.45 · 0.4 of RandAugment (45.9).
+    assert np.unique(apply(skin, parameters(rand(1, 0.4, brightness=0.1), draws, 2))).tolist() == [171]
+    # A quarter turn, and then a shift of 1.8 pixels across: what is read lies as far down in the picture before the turn.
+    draws = picked("shift_x")
+    draws[0, ALL_DRAWS.index("angle")] = 1.0
+    given = parameters(rand(1, 1.0, rotation=0.25), draws, 4)
+    np.testing.assert_allclose(given["matrix"][0], [[0, -1, 3], [1, 0, 1.8]], atol=1e-6)
+
+
+def test_rand_augment_without_a_strength_is_refused():
+    with pytest.raises(
+        ConfigError, match="augmentation: rand_augment=2 picks changes whose strength is 0; set rand_mag"
+    ):
+        RunConfig.parse({"data": "x", "family": "light_cnn", "augmentation": {"rand_augment": 2}})

@@ -10,7 +10,9 @@ TARGETS = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, 50)]
 TABULAR = RNG.normal(size=(50, 4)).astype(np.float32)
 WEIGHTS = RNG.random(50).astype(np.float32)
 STRENGTHS = {name: 0.2 for name, field in Augmentation.model_fields.items() if field.annotation is float}
-EVERYTHING = Augmentation(**STRENGTHS | {"flip": "both", "erasing": 0.5, "mixup": 0.4, "cutmix": 1.0})
+EVERYTHING = Augmentation(
+    **STRENGTHS | {"flip": "both", "erasing": 0.5, "mixup": 0.4, "cutmix": 1.0, "rand_augment": 3}
+)
 ROWS = np.arange(5, 50)
 
 

@@ -65,6 +65,19 @@ def test_pictures_are_decoded_once(manifest):
     assert len([item for item in seen if item.done == N]) == 2
 
 
+def test_color_constancy_has_a_cache_of_its_own(manifest):
+    plain = opened(manifest)
+    seen = []
+    cache = opened(manifest, constancy="shades_of_grey", progress=seen.append)
+    assert seen[-1].done == N and (plain.constancy, cache.constancy) == ("none", "shades_of_grey")
+    expected = to_input((manifest.root / "07.png").read_bytes(), 32, "squash", "shades_of_grey")
+    np.testing.assert_array_equal(cache.pixels[7], expected)
+    # (70, 130, 50) of one color in light of its own is grey.
+    assert np.unique(expected).tolist() == [90] and np.unique(plain.pixels[7]).tolist() == [50, 70, 130]
+    names = sorted(entry.name.partition("-")[2] for entry in (cache_dir() / "pixels").iterdir() if entry.is_dir())
+    assert names == ["32-squash", "32-squash-shades_of_grey"]
+
+
 def test_rows_follow_the_manifest(manifest):
     turned = manifest.with_frame(manifest.frame.iloc[::-1])
     np.testing.assert_array_equal(opened(turned).pixels[::-1], opened(manifest).pixels)
@@ -80,6 +93,8 @@ def test_a_picture_that_was_replaced_is_decoded_again(manifest):
 def test_a_set_that_is_too_large_streams_the_same_pixels(manifest, monkeypatch):
     stored = opened(manifest).pixels
     monkeypatch.setenv("LESIONLAB_CACHE_GB", "0.00001")
+    white = opened(manifest, constancy="shades_of_grey")
+    np.testing.assert_array_equal(np.unique(white.pixels[np.array([7])]), [90])
     cache = opened(manifest, crop="pad")
     assert cache.streamed and cache.pixels.shape == (N, 32, 32, 3) and len(cache.pixels) == N
     assert not cache.failed

@@ -30,6 +30,30 @@ def test_targets_have_the_form_of_the_loss():
     assert Objective("sparse", 3).targets(labels).dtype == np.int32
 
 
+def test_a_teachers_part_of_the_target_by_hand():
+    label, teacher = np.array([2]), np.array([[0.2, 0.3, 0.5]])
+    objective = Objective("categorical", 3)
+    # Half the label's (0, 0, 1), half the teacher's.
+    target = objective.distilled(objective.targets(label), teacher, 0.5)
+    assert target.dtype == np.float32
+    np.testing.assert_allclose(target, [[0.1, 0.15, 0.75]], atol=1e-7)
+    said = np.float32([[0.25, 0.25, 0.5]])
+    by_hand = -(0.25 * math.log(0.25) + 0.75 * math.log(0.5))
+    assert float(objective.loss()(target, said)) == pytest.approx(by_hand, abs=1e-6)
+    # A sigmoid has the second class alone: 3/4 of 1 and 1/4 of 0.6.
+    binary = Objective("binary", 2)
+    np.testing.assert_allclose(
+        binary.distilled(binary.targets(np.array([1])), np.array([[0.4, 0.6]]), 0.25), [[0.9]], atol=1e-7
+    )
+    # With adjusted logits it is softmax(z + log π) that learns the target: p = (1/3, 2/3), π = (3/4, 1/4) gives (3/5, 2/5).
+    adjusted = Objective("categorical", 2, form="logit_adjusted", priors=(0.75, 0.25))
+    target = adjusted.distilled(adjusted.targets(np.array([0])), np.array([[0.2, 0.8]]), 0.5)
+    value = float(adjusted.loss()(target, np.float32([[1 / 3, 2 / 3]])))
+    assert value == pytest.approx(-(0.6 * math.log(0.6) + 0.4 * math.log(0.4)), abs=1e-6)
+    with pytest.raises(ValueError, match="class numbers"):
+        Objective("sparse", 3).distilled(np.array([2]), teacher, 0.5)
+
+
 def test_the_three_losses_agree_where_they_say_the_same():
     labels = np.array([1, 0])
     two = np.float32([[0.2, 0.8], [0.6, 0.4]])

@@ -15,6 +15,7 @@ from skin_core.config import RunConfig
 from skin_core.models.registry import all_families, default_config
 from skin_core.recipes import all_recipes
 from skin_core.services import datasets, runs
+from skin_core.training.folder import RunFolder
 
 
 def _until(condition, seconds: float = 300) -> None:
@@ -162,3 +163,22 @@ def test_start_stop_and_resume(open_page, demo_ham10000: Path) -> None:
     finally:
         runs.stop_run(run.run_id)
         _until(lambda: not runs.get_run(run.run_id).at_work)
+
+
+def test_only_a_run_that_is_done_is_offered_as_a_teacher(open_page, demo_ham10000: Path) -> None:
+    datasets.open_dataset(demo_ham10000)
+    done, waiting = (
+        runs.create_run(default_config("light_residual", str(demo_ham10000)).model_copy(update={"title": title}))
+        for title in ("Taught", "Waits")
+    )
+    RunFolder.of(done).update_state(status="stopped", best_epoch=3)
+    app = open_page("pages/3_Train.py")
+    form = f"run.{app.selectbox(key='train_family').value}"
+    teachers = app.multiselect(key=f"{form}.distill_from")
+    assert teachers.options == [f"Taught ({done})"] and waiting not in str(teachers.options)
+    assert app.selectbox(key=f"{form}.color_constancy").options == ["none", "shades of grey"]
+    # A strength of 0 is one sentence, not a run that changes nothing.
+    app.number_input(key=f"{form}.augmentation.rand_augment").set_value(2).run()
+    assert "picks changes whose strength is 0; set rand_magnitude above 0" in app.error[0].value
+    app.number_input(key=f"{form}.augmentation.rand_magnitude").set_value(0.3).run()
+    assert not app.error and not app.exception

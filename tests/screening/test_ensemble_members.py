@@ -60,6 +60,10 @@ OTHER_AGE = {"columns": [{"name": "age", "mean": 60.0, "std": 10.0}]}
         ),
         (info("b", crop="pad"), "the same crop: 'a' has squash, 'b' has pad; train them alike."),
         (
+            info("b", color_constancy="shades_of_grey"),
+            "the same color constancy: 'a' has none, 'b' has shades of grey; train them alike.",
+        ),
+        (
             info("b", classes=(CLASSES[0], CLASSES[1].model_copy(update={"risk_level": None}))),
             "'b' has mel (malignant), nv (not known)",
         ),

@@ -12,6 +12,7 @@ import pytest
 from skin_core.config import apply_overrides
 from skin_core.errors import BundleError, RunError
 from skin_core.explain.deeper import METHODS, SIGNED
+from skin_core.imaging.decode import decode, fit
 from skin_core.services import external, publishing, screening
 
 
@@ -36,7 +37,7 @@ def data(home: Path) -> Path:
 
 @pytest.fixture
 def run_id(home: Path, data: Path) -> str:
-    """One run of two epochs with columns beside the image, trained at the first call."""
+    """One run of two epochs, in white light, trained at the first call."""
     known = home / "run"
     if known.exists():
         return known.read_text()
@@ -46,6 +47,7 @@ def run_id(home: Path, data: Path) -> str:
 
     base = default_config("light_cnn", str(data)).model_dump()
     settings = ["epochs=2", "image_size=48", "batch_size=16", "early_stopping=0", "monitor=val_loss"]
+    settings.append("color_constancy=shades_of_grey")
     run = runs.create_run(RunConfig.parse(apply_overrides(base, settings)))
     view = runs.run_in_foreground(run)
     assert view.status == "finished", view.error
@@ -71,13 +73,16 @@ def test_the_test_split_is_read_once_and_recorded(run_id: str, home: Path) -> No
 def test_publish_writes_a_bundle_that_screens(run_id: str, home: Path, data: Path) -> None:
     info = publishing.publish_run(run_id, "fresh")
     assert info.path == home / "models" / "fresh" and screening.is_trusted(info)
-    assert info.parity["probabilities"] < 1e-3 and info.parity["maps"] < 1e-3
+    # "served": what screening says of validation pictures from their files against what the run said, light and all.
+    assert info.parity["probabilities"] < 1e-3 and info.parity["maps"] < 1e-3 and info.parity["served"] < 1e-4
+    assert info.color_constancy == "shades_of_grey" and info.schema_version == 3
     assert info.synthetic and info.validation.n > 5
     assert info.test is not None and info.test.split == "test"
     assert info.endpoint == ("akiec", "bcc", "mel")
     assert info.unseen == ("Squamous cell carcinoma",)
     assert info.operating_point.sensitivity >= 0.95
     card = (info.path / "MODEL_CARD.md").read_text()
+    assert "color constancy: shades of grey" in card
     assert "not a medical device" in card and "locked test split" in card
     # What was measured of the maps at the evaluation goes with the bundle.
     recorded = publishing.evaluate_run(run_id)["heat_maps"]
@@ -93,6 +98,31 @@ def test_publish_writes_a_bundle_that_screens(run_id: str, home: Path, data: Pat
     from skin_core.services.runs import get_run
 
     assert get_run(run_id).bundles == ("fresh",)
+
+
+def test_the_network_sees_white_light_and_the_reader_the_picture_as_it_is(run_id: str, data: Path, home: Path) -> None:
+    bundle = screening.load_bundle("fresh")
+    told = {row["image_id"]: row for row in _predicted(bundle.info.name, data, home)}
+    differences = []
+    for picture in sorted(data.rglob("*.jpg"))[:4]:
+        pixels = decode(picture.read_bytes())
+        squares = [fit(pixels, 48, bundle.info.crop, how) for how in ("shades_of_grey", "none")]
+        white, plain = (bundle.malignancy(bundle.engine.run(square[np.newaxis]).logits)[0] for square in squares)
+        prediction = screening.screen_image(bundle, picture.read_bytes())
+        np.testing.assert_array_equal(prediction.pixels, pixels)
+        if prediction.in_distribution:
+            assert prediction.malignancy == pytest.approx(white, abs=1e-6)
+            assert float(told[picture.stem]["malignancy"]) == pytest.approx(white, abs=1e-5)
+            differences.append(abs(white - plain))
+    # Without it the network would have said something else.
+    assert max(differences) > 1e-4
+
+
+def _predicted(name: str, data: Path, home: Path) -> list[dict[str, str]]:
+    out = home / "white.csv"
+    publishing.predict_set(name, data, out)
+    with out.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def test_what_cannot_be_published_is_told(run_id: str) -> None:

@@ -15,6 +15,7 @@ from handmade_bundle import SIZE, write_bundle
 from PIL import Image, ImageDraw
 
 from skin_core.errors import BundleError, ConfigError, UnusableImageError
+from skin_core.imaging.decode import fit
 from skin_core.screening.screen import decide
 from skin_core.services import screening
 
@@ -61,8 +62,6 @@ def test_a_lesion_gets_probabilities_risk_and_a_decision(bundle_folder: Path, le
     assert "synthetic" in prediction.warnings[0]
     # The calibration by hand: softmax(z / 2 + bias).
     square = np.asarray(Image.open(io.BytesIO(lesions[100])))
-    from skin_core.imaging.decode import fit
-
     logits = bundle.engine.run(fit(square, SIZE, "crop")[np.newaxis]).logits[0] / 2 + np.array([0, 0.5, -0.5])
     powers = np.exp(logits - logits.max())
     assert prediction.malignancy == pytest.approx(powers[1] / powers.sum(), rel=1e-6)
@@ -76,6 +75,20 @@ def test_what_is_no_lesion_gets_no_risk(bundle_folder: Path, name: str) -> None:
     assert "no risk is given" in prediction.sentence
     with pytest.raises(BundleError, match="refused"):
         screening.heatmap(prediction, "mel")
+
+
+def test_a_bundle_of_before_color_constancy_looks_at_pictures_as_they_are(
+    bundle_folder: Path, lesions: list[bytes]
+) -> None:
+    record = json.loads((bundle_folder / "bundle.json").read_text())
+    del record["color_constancy"]
+    (bundle_folder / "bundle.json").write_text(json.dumps({**record, "schema_version": 2}))
+    screening.trust_bundle("small")
+    bundle = screening.load_bundle("small")
+    assert bundle.info.color_constancy == "none"
+    square = fit(np.asarray(Image.open(io.BytesIO(lesions[100]))), SIZE, "crop")
+    expected = bundle.malignancy(bundle.engine.run(square[np.newaxis]).logits)[0]
+    assert screening.screen_image(bundle, lesions[100]).malignancy == pytest.approx(expected, abs=1e-7)
 
 
 def test_most_unseen_lesions_pass(bundle_folder: Path, lesions: list[bytes]) -> None:
