@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Keras' other backends, each with an environment of its own: requirements.txt without TensorFlow, and the backend.
 BACKENDS := jax torch
 
-.PHONY: app test test-backends check mlflow bench pictures clean
+.PHONY: app test test-backends check mlflow bench pictures starter clean
 
 app: $(VENV)/.installed
 	$(BIN)/streamlit run app.py
@@ -41,6 +41,10 @@ check: $(VENV)/.installed-dev
 # The pictures of the README, made by the app itself on synthetic lesions.
 pictures: $(VENV)/.installed-dev $(VENV)/.browser
 	$(BIN)/python docs/make_pictures.py
+
+# The bundle in models/starter, from ImageNet weights: make starter DATA=path/to/ham10000 (two hours on two cores).
+starter: $(VENV)/.installed
+	$(BIN)/python docs/make_starter.py "$(DATA)"
 
 # Each bench compares LesionLab with what people would use instead, and with the floor; results go to bench/results/.
 # PyTorch, an opponent and a backend, and JAX live in environments of their own.

@@ -1,0 +1,66 @@
+"""Trains the starter bundle from the ImageNet weights, judges it and puts it into ``models/starter``.
+
+    make starter DATA=path/to/ham10000
+
+Takes about two hours on two cores; broken off, a second call goes on. It refuses other weights than those that the
+shipped one began with: their SHA-256 stands in `WEIGHTS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import skin_core.quiet  # noqa: E402, F401  (before any library that prints or sends)
+from skin_core.cli.terminal import progress_bar  # noqa: E402
+from skin_core.errors import SkinCoreError, WeightsError  # noqa: E402
+from skin_core.models.families.mobilenet_v2 import IMAGENET  # noqa: E402
+from skin_core.models.weights import find  # noqa: E402
+from skin_core.recipes import recipe  # noqa: E402
+from skin_core.screening.bundle import read_info  # noqa: E402
+from skin_core.screening.trust import ship  # noqa: E402
+from skin_core.services import runs  # noqa: E402
+from skin_core.services.publishing import publish_run  # noqa: E402
+from skin_core.services.reporting import evaluate_and_report  # noqa: E402
+
+NAME = "starter"
+ENGINE = "float16"
+# mobilenet_v2_1.0_224_imagenet_notop.weights.h5; see models/NOTICE.md for where it comes from.
+WEIGHTS = "caffc760e1268bf2cd1eec226703194b35b4a9bdd7fbe67d754736a671435be5"
+
+
+def main(data: str) -> None:
+    """Trains, or goes on, then judges on the locked test split and publishes.
+
+    Raises:
+        SkinCoreError: in one sentence.
+    """
+    path = find("imagenet", IMAGENET)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != WEIGHTS:
+        raise WeightsError(f"{path} has the SHA-256 {digest}; the starter begins with the file of {WEIGHTS}.")
+    config = recipe(NAME).config(data)
+    known = next((run for run in runs.list_runs() if run.config == config), None)
+    run_id = runs.create_run(config, recipe=NAME) if known is None else known.run_id
+    with progress_bar() as told:
+        if known is None or known.status != "finished":
+            runs.run_in_foreground(run_id, told)
+        # Read once: asked for again, the figures come from the record.
+        figures = evaluate_and_report(run_id, progress=told, engine=ENGINE)["metrics"]
+        publish_run(run_id, NAME, progress=told, overwrite=True, engine=ENGINE)
+    ship(read_info(NAME).digest, NAME)
+    print(json.dumps({"run": run_id, "metrics": figures}, indent=1))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python docs/make_starter.py FOLDER_OF_HAM10000")
+    try:
+        main(sys.argv[1])
+    except SkinCoreError as error:
+        sys.exit(str(error))
