@@ -96,6 +96,7 @@ def create(name: str, config: SearchConfig, trials: int) -> str:
 
     Raises:
         SearchError: if the name cannot be one or is taken.
+        ConfigError: if the trials would be cross-validated.
         ConfigError, DataSourceError, RunError: if the trials' runs could not be made; see `training.store.create`.
     """
     if trials < 1:
@@ -104,6 +105,11 @@ def create(name: str, config: SearchConfig, trials: int) -> str:
     if not NAME.fullmatch(name):
         raise SearchError(
             f"A search's name has lower-case letters, digits, - and _ (at most 80, a letter or digit first); got '{name}'."
+        )
+    if config.run.folds:
+        raise ConfigError(
+            f"A search compares its trials on one validation split, and {config.run.folds} folds would train as many "
+            "networks a trial; set folds to 0, and cross-validate the best settings afterwards."
         )
     config = config.model_copy(update={"run": checked(config.run)})
     now = time.time()
