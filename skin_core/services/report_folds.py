@@ -49,8 +49,9 @@ def folds(told: CrossValidated) -> list[str]:
     return [
         page.heading("Fold by fold"),
         page.paragraph(
-            "How much another training on other pictures would change the figures shows in the spread over the folds; the "
-            "figures of all images together are not the mean of the folds.",
+            "Dots: one fold each, by its number. Upright line: their mean. Square with its interval: all images together, "
+            "which is not the mean of the folds. How much a training on other pictures would change the figures shows in "
+            "the spread.",
             note=True,
         ),
         page.pictures([("Spread over the folds", pictures.spread(drawn))]) if drawn else "",

@@ -69,7 +69,8 @@ def subgroups_of_run(
         )
     else:
         notes.append("Skin tone was not estimated.")
-    attributes = {name: values for name, values in attributes.items() if any(value is not None for value in values)}
+    # What is alike, or not known, of every picture makes no subgroups.
+    attributes = {name: values for name, values in attributes.items() if len({*values}) > 1}
     levels, gap = subgroup_figures(
         scored.levels[known] > 0,
         scored.risk[known],

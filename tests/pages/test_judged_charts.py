@@ -77,6 +77,8 @@ def test_a_forest_tells_n_and_leaves_out_nothing_that_it_was_given() -> None:
     assert list(figure.data[0].y) == ["sex: female (34)", "sex: &lt;b&gt;male&lt;/b&gt; (1,026)"]
     assert list(figure.data[0].error_x.array) == pytest.approx([0.05, 0.1])
     assert forest_chart([], float("nan"), x="AUC").data[0].x.size == 0
+    long = forest_chart([("skin tone (estimated): very light", 174, 0.9, 0.8, 0.95)], 0.8, x="AUC")
+    assert list(long.data[0].y) == ["skin tone (estimated):<br>very light (174)"]
 
 
 def test_each_cell_can_be_chosen_and_read() -> None:

@@ -29,7 +29,7 @@ def roc_chart(found: Curves, point: tuple[float, float] | None = None) -> Figure
     """
     figure = _with_band(found.roc)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip")
-    _say(figure, 0.62, 0.56, "chance", GREY)
+    _say(figure, 0.6, 0.55, "chance", GREY, xanchor="left", yanchor="top")
     if point is not None and not any(math.isnan(value) for value in point):
         _mark(figure, 1 - point[1], point[0], "threshold")
     calm(figure, height=_HEIGHT, x="Others called positive (1 - specificity)", y="Positives found (sensitivity)")
@@ -88,7 +88,7 @@ def reliability_chart(found: Curves) -> Figure:
     figure.update_yaxes(title_text="Images", rangemode="tozero", nticks=3, row=2, col=1)
     figure.update_xaxes(range=[0, 1])
     figure.update_xaxes(title_text="Probability said", row=2, col=1)
-    _say(figure, 0.8, 0.86, "as said", GREY)
+    _say(figure, 0.6, 0.55, "as said", GREY, xanchor="left", yanchor="top")
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -58,11 +59,11 @@ def spread_table(told: CrossValidated) -> pd.DataFrame:
         [
             {
                 "Figure": entry.title,
+                "All together (95 % interval)": entry.pooled.in_words(),
                 "Mean of the folds": figure(entry.mean),
                 "Standard deviation": figure(entry.sd),
                 "Least to greatest": "undefined" if not entry.n else f"{entry.low:.3f} to {entry.high:.3f}",
                 "Folds": entry.n,
-                "All together (95 % interval)": entry.pooled.in_words(),
             }
             for entry in rows
         ]
@@ -142,7 +143,8 @@ def spread_chart(rows: list[Spread]) -> Figure:
     drawing.update_xaxes(range=[min(0.5, math.floor(lowest * 10) / 10), 1.01])
     drawing.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=[ON_ONE_AXIS.get(entry.name, entry.title) for entry in rows],
+        # In two lines, or on a phone the names take more room than the points.
+        ticktext=["<br>".join(wrap(ON_ONE_AXIS.get(entry.name, entry.title), 16)) for entry in rows],
         range=[len(rows) - 0.5, -0.5],
         showgrid=False,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,8 @@ from pages.ui.figures import calm
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+_LONGEST = 26
 
 
 def forest_chart(rows: Sequence[tuple[str, int, float, float, float]], overall: float, *, x: str) -> Figure:
@@ -26,7 +29,8 @@ def forest_chart(rows: Sequence[tuple[str, int, float, float, float]], overall: 
     """
     import plotly.graph_objects as go
 
-    names = [f"{html.escape(name)} ({n:,})" for name, n, *_ in rows]
+    # Long names in two lines, or on a phone they take more room than the marks.
+    names = ["<br>".join(html.escape(line) for line in wrap(f"{name} ({n:,})", _LONGEST)) for name, n, *_ in rows]
     values = np.array([row[2:] for row in rows], dtype=float).reshape(len(rows), 3)
     figure = go.Figure(
         go.Scatter(

@@ -57,7 +57,13 @@ def show_subgroups(found: Judged) -> None:
     else:
         st.caption("No level is large enough for this figure.")
     with st.expander("All levels", icon=":material/table_rows:"):
-        st.dataframe(level_table(known), hide_index=True, key="judged_levels", height="content")
+        st.dataframe(
+            level_table(known),
+            hide_index=True,
+            key="judged_levels",
+            height="content",
+            column_config={"Level": st.column_config.TextColumn(width=190)},
+        )
     st.caption(f"{count(known['n'], 'image')}; n in brackets. {plain(known['intervals'])}")
     for note in known["notes"]:
         st.caption(f":material/info: {plain(note)}")
@@ -66,24 +72,27 @@ def show_subgroups(found: Judged) -> None:
 
 
 def level_table(known: dict) -> pd.DataFrame:
-    """One row a level: its images, how many are positive, and each figure with its interval."""
+    """One row a level: each figure with its interval, its images, and how many are positive."""
+    shown = subgroups.figures_told(known)
     return pd.DataFrame(
         [
             {
-                "By": level["attribute"],
-                "Level": level["name"],
+                "Level": _name(level),
+                **{_FIGURES[name][0]: _words(level, name) for name in shown},
                 "Images": level["n"],
                 "Positive": level["n_positive"],
-                **{
-                    _FIGURES[name][0]: "too few"
-                    if level["too_small"]
-                    else Interval.of(level["figures"].get(name)).in_words(2)
-                    for name in subgroups.figures_told(known)
-                },
             }
             for level in known["levels"]
         ]
     )
+
+
+def _name(level: dict) -> str:
+    return f"{level['attribute']}: {level['name']}"
+
+
+def _words(level: dict, figure: str) -> str:
+    return "too few" if level["too_small"] else Interval.of(level["figures"].get(figure)).in_words(2)
 
 
 def _work_out(found: Judged, key: str, label: str, **options: bool) -> None:
@@ -103,5 +112,5 @@ def _rows(levels: list[dict], figure: str) -> list[tuple[str, int, float, float,
         if entry is None or entry["value"] is None:
             continue
         values = (math.nan if entry[part] is None else entry[part] for part in ("value", "low", "high"))
-        rows.append((f"{level['attribute']}: {level['name']}", level["n"], *values))
+        rows.append((_name(level), level["n"], *values))
     return rows
