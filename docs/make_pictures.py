@@ -24,18 +24,20 @@ from playwright.sync_api import Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PATIENCE_MS = 180_000
+# What the folder of data and workspace is called: it is gone once the pictures are made, so no picture may name it.
+PLACE = "lesionlab-pictures-"
 
 
 def main() -> None:
     """Draws a set, trains and publishes on it, and photographs each page."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(prefix=PLACE) as place:
         home = Path(place)
         environment = {
             **os.environ,
             "LESIONLAB_HOME": str(home / "workspace"),
             "LESIONLAB_MODELS": str(home / "models"),
         }
-        data, faulty, fresh = (home / name for name in ("drawn-lesions", "faulty-set", "fresh"))
+        data, faulty, fresh = (home / "data" / name for name in ("drawn-lesions", "faulty-set", "fresh"))
         _call(environment, "demo-data", "--layout", "ham10000", "--out", data, "--n", "420")
         faults = ("--conflicts", "2", "--split-leaks", "3", "--broken", "1")
         _call(environment, "demo-data", "--layout", "folder", "--out", faulty, "--n", "160", *faults)
@@ -128,6 +130,10 @@ def _shoot(tab: Page, name: str) -> None:
     """One picture of the whole page, once nothing is being drawn any more."""
     expect(tab.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(tab.locator("[data-stale=true]")).to_have_count(0)
+    if PLACE in tab.locator("body").inner_text():
+        sys.exit(
+            f"The picture {name} would show the path of a temporary folder; let the page name the data set instead."
+        )
     height = tab.evaluate(
         "Math.max(...Array.from(document.querySelectorAll('[data-testid=stMainBlockContainer]')).map(e => e.scrollHeight))"
     )

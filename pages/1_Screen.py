@@ -7,9 +7,10 @@ from pages.ui import page
 # isort: split
 import streamlit as st
 
+from pages.ui.bundle_choice import choose_bundle
 from pages.ui.errors import showing_errors
 from pages.ui.screen.answer import show_answer, show_summary
-from pages.ui.screen.choices import EXAMPLE_NAME, about_the_person, choose_bundle, choose_pictures
+from pages.ui.screen.choices import EXAMPLE_NAME, about_the_person, choose_pictures
 from pages.ui.screen.clinic import ask_prevalence
 from pages.ui.screen.explanation import show_explanation
 from pages.ui.screen.model_card import show_model_card
@@ -36,7 +37,8 @@ def main() -> None:
         if not infos:
             _nothing_installed()
             return
-        info = choose_bundle(infos)
+        # With a single model there is nothing to choose, and nothing is asked.
+        info = infos[0] if len(infos) == 1 else choose_bundle(infos, "screen_bundle")
         if not is_trusted(info):
             ask_for_trust(info)
             return

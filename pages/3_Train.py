@@ -38,7 +38,7 @@ def main() -> None:
 def watched_runs() -> list[str]:
     """The runs to show: those in the address, so that a reload and a second browser show the same; else the live ones."""
     listed = runs.list_runs()
-    titles = {run.run_id: choice_words(run) for run in listed}
+    titles = choice_words(listed)
     if _WATCH_NEXT in st.session_state:
         st.session_state["watched"] = st.session_state.pop(_WATCH_NEXT)
     elif "watched" not in st.session_state:

@@ -13,7 +13,14 @@ from pages.ui.errors import show_error
 from pages.ui.judged.section import show_judgement
 from pages.ui.run_actions import publication
 from pages.ui.run_compare import compare
-from pages.ui.run_status import best_words, choice_words, origin_words, run_header, show_notes, status_line
+from pages.ui.run_status import (
+    best_words,
+    choice_words,
+    origin_words,
+    run_header,
+    show_notes,
+    status_line,
+)
 from pages.ui.run_table import filtered, run_table, show_table
 from pages.ui.words import plain
 from skin_core.errors import SkinCoreError
@@ -53,7 +60,7 @@ def main() -> None:
 def _chosen(listed: list[RunView], shown: list[RunView]) -> tuple[RunView, RunView | None]:
     """The run to show and the one to lay beside it; the first is in the address, so that a reload shows it again."""
     by_id = {run.run_id: run for run in listed}
-    words = {run.run_id: choice_words(run) for run in listed}.__getitem__
+    words = choice_words(listed).__getitem__
     asked = st.query_params.get("run")
     if "runs_run" not in st.session_state and asked:
         if asked in by_id:
@@ -84,7 +91,10 @@ def _chosen(listed: list[RunView], shown: list[RunView]) -> tuple[RunView, RunVi
 
 def _one(run: RunView) -> None:
     run_header(run, link="pages/3_Train.py", label="Watch", icon=":material/monitoring:")
-    st.caption(f"{run.run_id}; {run.config.family} on {plain(run.config.data)}; {best_words(run)}.")
+    st.caption(
+        f"{run.run_id}; {run.config.family} on {plain(run.data_name)}; {best_words(run)}.",
+        help=f"Data set: {plain(run.config.data)}",
+    )
     origin = origin_words(run)
     if origin:
         st.caption(f":material/account_tree: {origin[:1].upper()}{origin[1:]}.")

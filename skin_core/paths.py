@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +99,24 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise workspace_error(error, target) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Gives an empty folder to fill, and its name ``name`` below ``parent`` when the block ends well.
+
+    Nobody ever lists half of one: until then its name begins with a dot, and a failed block leaves nothing behind.
+
+    Raises:
+        OSError: as the machine tells it; where something that is no empty folder has the name already, too.
+    """
+    making = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+    try:
+        yield making
+        making.chmod(0o755)
+        os.rename(making, parent / name)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def write_text(target: Path, text: str) -> None:

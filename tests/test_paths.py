@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skin_core.errors import WorkspaceError
-from skin_core.paths import atomic_path, machine_error, workspace_error, write_text
+from skin_core.paths import atomic_path, machine_error, new_folder, workspace_error, write_text
 
 
 def test_a_file_is_replaced_and_a_failed_block_leaves_the_old_one(tmp_path: Path) -> None:
@@ -60,3 +60,16 @@ def test_what_the_machine_refuses_is_a_sentence_and_a_defect_is_not() -> None:
     )
     assert "No space is left to write" in str(machine_error(OSError(errno.ENOSPC, "No space left on device")))
     assert machine_error(FileNotFoundError(errno.ENOENT, "No such file or directory", "x")) is None
+
+
+def test_a_folder_gets_its_name_when_it_is_whole_and_takes_nobodys(tmp_path: Path) -> None:
+    with new_folder(tmp_path, "whole") as path:
+        (path / "state").write_text("new")
+        assert path.name.startswith(".") and not (tmp_path / "whole").exists()
+    assert (tmp_path / "whole" / "state").read_text() == "new"
+    with pytest.raises(OSError, match="not empty"), new_folder(tmp_path, "whole") as path:
+        (path / "state").write_text("another")
+    with pytest.raises(ValueError, match="half way"), new_folder(tmp_path, "half") as path:
+        raise ValueError("half way")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+    assert (tmp_path / "whole" / "state").read_text() == "new"

@@ -54,7 +54,7 @@ def last_report(path: str) -> AuditReport | None:
 
 
 def _others(path: str) -> list[str]:
-    titles = {known.path: known.title for known in datasets.known_datasets() if known.path != path}
+    titles = datasets.titles_of(known for known in datasets.known_datasets() if known.path != path)
     if not titles:
         return []
     return st.multiselect(

@@ -32,7 +32,7 @@ def open_panel() -> None:
             if st.form_submit_button("Open", icon=":material/folder_open:", key="open_typed"):
                 _open(typed)
         if known:
-            titles = {entry.path: entry.title for entry in known}
+            titles = datasets.titles_of(known)
             again = st.selectbox(
                 "Or one that is known here",
                 list(titles),

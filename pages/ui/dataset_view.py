@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui import dataset_store
@@ -37,7 +39,7 @@ def headline(path: str) -> None:
         st.badge(f"Recognised as {title}", icon=":material/check:", color="green")
         if counts.synthetic:
             st.badge("Synthetic: drawn lesions, no patient", icon=":material/draw:", color="orange")
-        st.caption(plain(path), width="content")
+        st.caption(plain("/".join(Path(path).parts[-2:])), width="content", help=plain(path))
         st.space("stretch")
         if st.button("Read again", icon=":material/refresh:", type="tertiary", key="read_again"):
             dataset_store.read_again()

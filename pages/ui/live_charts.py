@@ -29,6 +29,10 @@ SCORE_WORDS = {
 }
 
 
+# Pixels: what a chart's height has beside its y axis, and what a name beside a line takes.
+_AROUND_THE_AXIS, _LINE_OF_TEXT = 80, 15
+
+
 @dataclass(frozen=True)
 class Curve:
     """One run as a chart needs it.
@@ -58,12 +62,13 @@ def score_chart(curves: Sequence[Curve], score: str, *, height: int = 330) -> Fi
 
     figure = go.Figure()
     ends: list[tuple[float, float, str, str]] = []
-    lowest = math.inf
+    lowest, highest = math.inf, 0.0
     for number, curve in enumerate(curves):
         color = RUN_COLORS[number % len(RUN_COLORS)]
         for column, part, dash in ((score, "train", "dash"), (f"val_{score}", "validation", "solid")):
             values = curve.history[column]
-            lowest = min(lowest, values.min() if values.notna().any() else math.inf)
+            if values.notna().any():
+                lowest, highest = min(lowest, values.min()), max(highest, values.max())
             figure.add_trace(
                 go.Scatter(
                     x=curve.history["epoch"],
@@ -95,9 +100,11 @@ def score_chart(curves: Sequence[Curve], score: str, *, height: int = 330) -> Fi
     last = max((curve.epochs for curve in curves), default=1)
     figure.update_xaxes(range=[0.5, last + 0.5], tick0=1, dtick=max(1, round(last / 8)))
     if score == "loss":
+        span = 1.05 * highest or 1.0
         figure.update_yaxes(rangemode="tozero")
     else:
         bottom = 0.5 if not math.isfinite(lowest) else min(0.5, math.floor(lowest * 10) / 10)
+        span = 1.005 - bottom
         figure.update_yaxes(range=[bottom, 1.005])
     # Room on the right for the names at the lines' ends.
     longest = max((len(label) for _, _, label, _ in ends), default=0)
@@ -107,7 +114,7 @@ def score_chart(curves: Sequence[Curve], score: str, *, height: int = 330) -> Fi
         # At the edge, in a run's colour: a name at the end of a shorter line would lie on the longer ones.
         ends = [(last + 0.5, y, f"<span style='color:{color}'>■</span> {label}", color) for _, y, label, color in ends]
         figure.update_layout(margin_r=32 + 8 * longest)
-    _label_ends(figure, ends)
+    _label_ends(figure, ends, (height - _AROUND_THE_AXIS) / span)
     return figure
 
 
@@ -142,17 +149,20 @@ def shortened(name: str, most: int = 18) -> str:
     return f"…{end if whole else end.partition(' ')[2] or end}"
 
 
-def _label_ends(figure: Figure, ends: list[tuple[float, float, str, str]]) -> None:
-    """Writes each line's name beside its last point; names that would touch are moved apart."""
+def _label_ends(figure: Figure, ends: list[tuple[float, float, str, str]], pixels: float) -> None:
+    """Writes each line's name beside its last point; names that would touch are moved apart.
+
+    Args:
+        ends: x, y, name and colour of each line's last point.
+        pixels: of the y axis for a difference of 1.
+    """
     if not ends:
         return
-    values = [value for _, value, *_ in ends]
-    span = (max(values) - min(values)) or 1.0
-    lifted = {}
-    ordered = sorted(range(len(ends)), key=lambda index: ends[index][1])
-    for rank, index in enumerate(ordered):
-        close = rank > 0 and (ends[index][1] - ends[ordered[rank - 1]][1]) < 0.15 * max(span, 0.3)
-        lifted[index] = lifted[ordered[rank - 1]] + 9 if close else 0
+    lifted, below = {}, -math.inf
+    for index in sorted(range(len(ends)), key=lambda index: ends[index][1]):
+        place = ends[index][1] * pixels
+        below = max(place, below + _LINE_OF_TEXT)
+        lifted[index] = below - place
     shift = -max(lifted.values()) / 2
     for index, (x, y, label, _) in enumerate(ends):
         figure.add_annotation(

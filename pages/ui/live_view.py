@@ -15,6 +15,7 @@ from pages.ui.run_status import (
     status_badge,
     status_line,
     stop_or_resume,
+    titles_of,
 )
 from pages.ui.steady import load_library, show_live
 from pages.ui.words import duration, figure, plain
@@ -125,7 +126,7 @@ def _several(found: list[RunView]) -> None:
 
 
 def _charts(found: list[RunView]) -> None:
-    names = _names(found)
+    names = titles_of(found)
     if len(found) == 1:
         curves = curves_of(found[0], names[0])
     else:
@@ -166,12 +167,6 @@ def _charts(found: list[RunView]) -> None:
             if len(found) > 1:
                 st.markdown(f"**{plain(name)}**")
             st.code(runs.log_tail(run.run_id) or "Nothing was logged yet.", language=None, wrap_lines=True)
-
-
-def _names(found: list[RunView]) -> list[str]:
-    """Titles, told apart by the end of the id where two are the same."""
-    titles = [run.title for run in found]
-    return [run.title if titles.count(run.title) == 1 else f"{run.title} ({run.run_id[-4:]})" for run in found]
 
 
 def _seconds_left(run: RunView, history) -> float | None:

@@ -49,7 +49,7 @@ def choose_what(key: str) -> Choice | None:
         st.page_link("pages/2_Data.py", label="Open a data set", icon=":material/folder_open:")
         synthetic_panel(key=f"{key}_demo")
         return None
-    titles = {entry.path: entry.title for entry in known}
+    titles = datasets.titles_of(known)
     chosen = dataset_store.chosen_path()
     data_box, recipe_box, family_box = st.columns(3)
     with data_box:

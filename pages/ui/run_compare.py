@@ -10,7 +10,7 @@ from pages.ui.judged.differences import show_differences
 from pages.ui.live_charts import Curve, score_chart
 from pages.ui.run_detail import in_words
 from pages.ui.run_figures import confusion_chart, distribution_chart
-from pages.ui.run_status import metric_words, status_badge
+from pages.ui.run_status import metric_words, status_badge, titles_of
 from pages.ui.words import figure, plain
 from skin_core.services import results, runs
 from skin_core.services.runs import RunView
@@ -21,16 +21,15 @@ _NOT_A_SETTING = ("title",)
 
 def compare(first: RunView, second: RunView) -> None:
     """Figures, settings that differ, curves laid over each other, and the tables beside each other."""
-    names = [first.title, second.title]
-    if names[0] == names[1]:
-        names = [f"{run.title} ({run.run_id[-4:]})" for run in (first, second)]
+    names = titles_of((first, second))
     pair = list(zip(names, (first, second), strict=True))
     for column, (name, run) in zip(st.columns(2, gap="large"), pair, strict=True):
         with column:
             st.subheader(plain(name), anchor=False)
             status_badge(run)
-    folds = any(run.config.folds for run in (first, second))
-    st.markdown("**Best epoch, on validation**" if not folds else "**On validation, or out of fold**")
+    folds = [bool(run.config.folds) for run in (first, second)]
+    where = "out of fold" if all(folds) else "on validation, or out of fold" if any(folds) else "on validation"
+    st.markdown(f"**Figures {where}**" if any(folds) else "**Best epoch, on validation**")
     st.dataframe(figures(pair), hide_index=True, key="compare_figures")
     show_differences(names, first, second)
     st.markdown("**Settings that differ**")
@@ -47,12 +46,12 @@ def compare(first: RunView, second: RunView) -> None:
     with right:
         st.markdown("**AUC**")
         show(score_chart(curves, "auc"), key="compare_auc", tools=True)
-    if folds:
+    if any(folds):
         st.caption("Of a cross-validated run, the curves of its last fold.")
     found = [results.results_of(run.run_id) for _, run in pair]
     _beside(names, "Classes before and after balancing", [each.distribution for each in found], _distribution)
-    _beside(names, "Confusion matrix, on validation", [each.confusion for each in found], _confusion)
-    _beside(names, "Classification report, on validation", [each.report for each in found], _report)
+    _beside(names, f"Confusion matrix, {where}", [each.confusion for each in found], _confusion)
+    _beside(names, f"Classification report, {where}", [each.report for each in found], _report)
 
 
 def _beside(names: list[str], heading: str, tables: list[pd.DataFrame | None], draw) -> None:
@@ -84,10 +83,20 @@ def figures(pair: list[tuple[str, RunView]]) -> pd.DataFrame:
     rows = []
     for name in _FIGURES:
         row = {"Figure": metric_words(name)}
-        row |= {title: figure(run.best.get(name)) if run.best else "no epoch yet" for title, run in pair}
+        row |= {title: figure(run.best.get(name)) if run.best else _not_yet(run) for title, run in pair}
         rows.append(row)
-    rows.append({"Figure": "best epoch"} | {title: str(run.best_epoch or "none yet") for title, run in pair})
+    rows.append({"Figure": "best epoch"} | {title: _best_epoch(run) for title, run in pair})
     return pd.DataFrame(rows)
+
+
+def _not_yet(run: RunView) -> str:
+    return "folds not done" if run.config.folds else "no epoch yet"
+
+
+def _best_epoch(run: RunView) -> str:
+    if run.config.folds:
+        return "one a fold"
+    return str(run.best_epoch or "none yet")
 
 
 def differences(pair: list[tuple[str, RunView]]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from skin_core.services import datasets, runs
 
 _ELSEWHERE = ("data", "family", "risk_levels")  # Chosen above the form, or on the Data page.
 _BACKBONE = ("weights", "freeze_backbone", "cached_views")
-_CROSS_VALIDATION = ("folds", "cv_select")
+CROSS_VALIDATION = ("folds", "cv_select")
 _OWN_FILE = "own file"
 _WORDS = {
     **{"cutmix": "CutMix", "mixup": "MixUp", "rand_augment": "RandAugment", "rand_magnitude": "RandAugment's strength"},
@@ -59,13 +59,15 @@ def run_form(
         folded.remove("features")
         plain.insert(1, "features")
     _grid(plain, RunConfig.model_fields, defaults, key, values, manifest)
-    folded = [name for name in folded if name not in _CROSS_VALIDATION]
-    with st.expander("Cross-validation", icon=":material/view_module:"):
-        st.caption(
-            "Trains one network for each fold and judges each on the lesions that it never saw. It tells how good these "
-            "settings are, with the spread over folds; it makes no network to publish. The test split stays locked."
-        )
-        _grid(list(_CROSS_VALIDATION), RunConfig.model_fields, defaults, key, values, manifest)
+    folds = [name for name in folded if name in CROSS_VALIDATION]
+    folded = [name for name in folded if name not in CROSS_VALIDATION]
+    if folds:
+        with st.expander("Cross-validation", icon=":material/view_module:"):
+            st.caption(
+                "Trains one network for each fold and judges each on the lesions that it never saw. It tells how good these "
+                "settings are, with the spread over folds; it makes no network to publish. The test split stays locked."
+            )
+            _grid(folds, RunConfig.model_fields, defaults, key, values, manifest)
     for name in nested:
         field, inner = RunConfig.model_fields[name], getattr(defaults, name)
         with st.expander(f"{label_of(name)}: {_in_words(inner)}", icon=":material/auto_awesome_motion:"):
@@ -146,7 +148,7 @@ def _features(chosen: tuple[str, ...], manifest: Manifest, field: FieldInfo, key
 
 
 def _other_sets(data: str, field: FieldInfo, key: str) -> tuple[str, ...]:
-    titles = {entry.path: entry.title for entry in datasets.known_datasets() if entry.path != data}
+    titles = datasets.titles_of(entry for entry in datasets.known_datasets() if entry.path != data)
     label = label_of("lesion_ids_from")
     return tuple(st.multiselect(label, list(titles), format_func=titles.__getitem__, key=key, help=field.description))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.ui.progress import show_progress
-from pages.ui.words import figure, plain
+from pages.ui.words import figure, plain, told_apart
 from skin_core.errors import RunError
 from skin_core.services import runs
 from skin_core.services.runs import RunView
@@ -27,10 +29,25 @@ def status_word(status: str) -> str:
     return _WORDS.get(status, (status.capitalize(), "help", "gray"))[0]
 
 
-def choice_words(run: RunView) -> str:
-    """A run in a list to choose from; told so that it stays true until the run ends."""
-    state = "at work" if run.at_work else status_word(run.status).lower()
-    return f"{run.title}, {state} ({run.run_id[:15]})"
+def choice_words(listed: Sequence[RunView]) -> dict[str, str]:
+    """Runs in a list to choose from, id → words; told so that they stay true until the run ends, no two the same.
+
+    Streamlit goes by the words: of two that are the same, choosing one may show the other.
+    """
+    # Without the state: two that will be the same once both have ended are told apart from the start.
+    ends = told_apart({run.run_id: f"{run.title} {run.run_id[:15]}" for run in listed})
+    words = {}
+    for run in listed:
+        state = "at work" if run.at_work else status_word(run.status).lower()
+        end = ends[run.run_id]
+        words[run.run_id] = f"{run.title}, {state} ({run.run_id[:15]}{f', {end}' if end else ''})"
+    return words
+
+
+def titles_of(shown: Sequence[RunView]) -> list[str]:
+    """The title of each, with the end of the id where two are the same."""
+    ends = told_apart({run.run_id: run.title for run in shown})
+    return [f"{run.title} ({ends[run.run_id]})" if ends[run.run_id] else run.title for run in shown]
 
 
 def status_badge(run: RunView) -> None:

@@ -38,7 +38,7 @@ def run_table(listed: list[RunView]) -> pd.DataFrame:
             "Best epoch": run.best_epoch,
             **{_column(name): run.best.get(name) for name in _FIGURES},
             "Family": run.config.family,
-            "Data": run.config.data.rstrip("/").rsplit("/", 1)[-1],
+            "Data": run.data_name,
             "Balance": run.config.balance.replace("_", " "),
             "Published as": ", ".join(run.bundles),
             "Started": run.created,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 # What Markdown, LaTeX, HTML and Streamlit's own directives (:smile:, :red[...], :material/...:) begin with.
@@ -70,6 +71,28 @@ def duration(seconds: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """``1 image``, ``1,204 images``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def alike(names: Mapping[str, str]) -> set[str]:
+    """The ids (id → name) whose name another one has, too.
+
+    Streamlit goes by the words of an option: of two that are the same, choosing one may show the other.
+    """
+    often = Counter(names.values())
+    return {key for key, name in names.items() if often[name] > 1}
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """What must stand beside names (id → name) so that no two are the same: the end of the id, only where it is needed.
+
+    Returns:
+        id → "" where the name is the only one of its kind, else the id's last four characters; the whole id should even
+        those be the same.
+    """
+    same = alike(names)
+    ends = {key: key[-4:] if key in same else "" for key in names}
+    unsure = alike({key: f"{names[key]} {end}" for key, end in ends.items()})
+    return {key: key if key in unsure else end for key, end in ends.items()}
 
 
 def plain(text: str) -> str:

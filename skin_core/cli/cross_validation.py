@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from skin_core.cli.terminal import JsonOption, domain_errors, print_json, progress_bar
+from skin_core.cli.terminal import JsonOption, domain_errors, figure, print_json, progress_bar
 
 if TYPE_CHECKING:
     from skin_core.services.cross_validation import CrossValidated
@@ -30,6 +31,9 @@ def cross_validate(
     resume: Annotated[
         str, typer.Option(help="Run to go on with, in the fold where it ended; a finished one is told again.")
     ] = "",
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Where to copy the report, as one HTML page.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train one network for each fold of training and validation, and judge each on the pictures that it never saw.
@@ -39,7 +43,7 @@ def cross_validate(
     from skin_core.config import RunConfig, apply_overrides
     from skin_core.models.registry import default_config
     from skin_core.services import cross_validation as service
-    from skin_core.services import runs
+    from skin_core.services import recorded, reporting, runs
 
     with domain_errors(), progress_bar() as report:
         if resume:
@@ -54,10 +58,18 @@ def cross_validate(
             run_id = service.create_cross_validation(config=config)
             typer.echo(f"Run {run_id}", err=True)
         found = service.finish_cross_validation(run_id=run_id, progress=report)
+        page = reporting.written_report(run_id, report, split="out_of_fold")
+        if report_file is not None:
+            reporting.copy_report(run_id, report_file, split="out_of_fold")
+        subgroups = recorded.recorded_subgroups(run_id, "out_of_fold")
         if as_json:
-            print_json(_document(found, runs.get_run(run_id)))
+            print_json(_document(found, runs.get_run(run_id)) | {"subgroups": subgroups, "report": page})
         else:
             _print(found)
+            _print_subgroups(subgroups)
+            for note in found.pooled.notes:
+                typer.echo(f"Note: {note}")
+            typer.echo(f"Report: {page}")
 
 
 def _document(found: CrossValidated, run) -> dict[str, Any]:
@@ -110,8 +122,17 @@ def _print(found: CrossValidated) -> None:
             f"{name.replace('_', ' ')} {_words(member.figures[name])}" for name in HEADLINES if name in member.figures
         )
         typer.echo(f"  {member.fold}: {member.n}, {member.n_train}, {member.epoch} of {member.epochs}; {figures}")
-    for note in pooled.notes:
-        typer.echo(f"Note: {note}")
+
+
+def _print_subgroups(found: dict[str, Any] | None) -> None:
+    if found is None:
+        return
+    typer.echo(f"Subgroups. {found['sentence']}")
+    for level in found["levels"]:
+        told = "too few to say" if level["too_small"] else f"AUC {figure(level['figures']['auc'])}"
+        typer.echo(
+            f"  {level['attribute']}, {level['name']}: {told}; {level['n']} pictures, {level['n_positive']} positive"
+        )
 
 
 def _words(value: float) -> str:

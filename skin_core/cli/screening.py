@@ -184,7 +184,7 @@ def evaluate_bundle(
 ) -> None:
     """Judge a bundle on a labelled data set, without the pictures that it was trained on, their twins and lesions."""
     from skin_core.services import external
-    from skin_core.services.reporting import copy_report, write_report
+    from skin_core.services.reporting import copy_report
 
     with domain_errors(), progress_bar() as report:
         found = external.evaluate_bundle(
@@ -195,9 +195,9 @@ def evaluate_bundle(
             keep_seen=keep_seen,
             keep_conflicts=keep_conflicts,
             other_ids=other_ids,
+            report=report_file is not None,
         )
         if report_file is not None:
-            write_report(found["id"], report, split="external")
             copy_report(found["id"], report_file, split="external")
         print_evaluation(found, as_json)
 

@@ -19,6 +19,7 @@ NOT_KNOWN = "not known"
 # Of either outcome: with fewer, one lesion moves a share by more than a tenth.
 FEWEST = 10
 FIGURES = ("auc", "sensitivity", "specificity")
+_WORDS = {"auc": "AUC"}
 _AGES = ((30, "under 30"), (50, "30 to 49"), (70, "50 to 69"), (np.inf, "70 and over"))
 AGE_BANDS = tuple(name for _, name in _AGES)
 
@@ -65,12 +66,18 @@ class Gap:
 
     def sentence(self) -> str:
         """For people; says that the largest of several was chosen."""
-        beyond = "does not hold 0" if self.low > 0 else "holds 0"
-        return (
-            f"Largest gap: {self.figure} by {self.attribute}, {self.best} above {self.worst} by {self.difference:.3f} "
-            f"({self.low:.3f} to {self.high:.3f}). The interval {beyond}; it is the largest of {self.comparisons} gaps, "
-            "and the largest of several is partly chance."
+        words = (
+            f"Largest gap: {_WORDS.get(self.figure, self.figure)} by {self.attribute}, {self.best} above {self.worst} by "
+            f"{self.difference:.3f}"
         )
+        if np.isnan(self.low):
+            words += " (interval not known)."
+        else:
+            beyond = "does not hold 0" if self.low > 0 else "holds 0"
+            words += f" ({self.low:.3f} to {self.high:.3f}). The interval {beyond}."
+        if self.comparisons > 1:
+            words += f" It is the largest of {self.comparisons} gaps, and the largest of several is partly chance."
+        return words
 
 
 def subgroup_figures(

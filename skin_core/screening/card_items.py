@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from skin_core.evaluation.class_rule import balanced_titles
-from skin_core.screening.map_record import NOT_MEASURED
-from skin_core.screening.pooling import HOWS
-from skin_core.screening.record import BundleInfo, Evaluation
+from skin_core.screening import card_answers as answers
+from skin_core.screening.record import BundleInfo
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ def _open(_: BundleInfo) -> None:
     return None
 
 
+<<<<<<< HEAD
 def _title(info: BundleInfo) -> str:
     kind = "an image classifier" if not info.features else "a classifier of images and columns"
     return (
@@ -285,60 +284,62 @@ def _code(info: BundleInfo) -> str:
     return f"{info.program} (MIT licence). Terms of the model: {info.data.licence}"
 
 
+=======
+>>>>>>> h-judge
 ITEMS: tuple[Item, ...] = (
-    Item("Title: kind of study, method, target", "1", "1", "", _title),
+    Item("Title: kind of study, method, target", "1", "1", "", answers.title),
     Item("Structured abstract", "2", "2", "", _open),
     Item("Clinical background, intended role, users", "3a, 3b", "3", "24, 25", _open),
     Item("Known health inequalities", "3c", "", "9", _open),
     Item("Aims and hypotheses", "4", "4, 6", "", _open),
     Item("Prospective or retrospective", "5a", "5", "", _open),
-    Item("Source of the data", "5a", "7", "1", _sources),
-    Item("Public data named with their reference and terms", "5a, 18e", "7, 43", "6", _public),
-    Item("Drawn (synthetic) pictures", "", "7", "5", _synthetic),
+    Item("Source of the data", "5a", "7", "1", answers.sources),
+    Item("Public data named with their reference and terms", "5a, 18e", "7, 43", "6", answers.public),
+    Item("Drawn (synthetic) pictures", "", "7", "5", answers.synthetic),
     Item("Dates of collection", "5b", "7", "", _open),
     Item("Setting, centres, countries", "6a", "7", "13", _open),
     Item("Who was eligible", "6b", "8", "", _open),
     Item("Treatments before the picture", "6c", "", "", _open),
-    Item("Left out, and why", "7, 11, 20a", "8, 10, 35", "", _excluded),
-    Item("Preparation of the pictures", "7, 12b", "9", "4", _preprocessing),
-    Item("Removal of identities", "", "11", "", _identities),
+    Item("Left out, and why", "7, 11, 20a", "8, 10, 35", "", answers.excluded),
+    Item("Preparation of the pictures", "7, 12b", "9", "4", answers.preprocessing),
+    Item("Removal of identities", "", "11", "", answers.identities),
     Item("Devices, lighting, who took the pictures", "9b, 9c", "13", "3, 13", _open),
     Item("Artefacts in the pictures (rulers, pen marks, hair)", "7", "", "2", _open),
-    Item("Outcome", "8a", "14", "17, 24", _outcome),
-    Item("Classes and their diagnoses", "8a", "14", "17", _labels),
+    Item("Outcome", "8a", "14", "17, 24", answers.outcome),
+    Item("Classes and their diagnoses", "8a", "14", "17", answers.labels),
     Item("How the diagnosis was established; histology", "8a", "14, 15", "16, 18", _open),
     Item("Who annotated, and how far they agreed", "8b, 8c", "16, 17, 18", "16", _open),
-    Item("Predictors", "9a, 9b", "22", "7", _predictors),
+    Item("Predictors", "9a, 9b", "22", "7", answers.predictors),
     Item("Sample size: why it is enough", "10", "21", "", _open),
-    Item("Missing values", "11", "12", "", _missing),
-    Item("Partitions and their sizes", "12a, 21", "19, 35", "10, 11", _partitions),
-    Item("Level at which the partitions are disjoint", "12a", "20", "10", _disjoint),
-    Item("People in each partition", "20b", "36", "7", _people),
+    Item("Missing values", "11", "12", "", answers.missing),
+    Item("Partitions and their sizes", "12a, 21", "19, 35", "10, 11", answers.partitions),
+    Item("Level at which the partitions are disjoint", "12a", "20", "10", answers.disjoint),
+    Item("People in each partition", "20b", "36", "7", answers.people),
     Item("Skin tones, and how they were assessed", "20b", "36", "8", _open),
-    Item("Class balance and events", "13, 21", "19", "14", _balance),
-    Item("Where the weights started", "12c", "24", "19", _start),
-    Item("Training", "12c", "25", "19", _training),
-    Item("Choice of the final model", "12c", "26, 27", "19", _selection),
-    Item("Software", "", "23", "19", _software),
-    Item("Output, calibration, threshold", "13, 15", "22, 28", "19", _output),
-    Item("The model itself", "22", "22, 43", "20", _specification),
-    Item("Served as trained", "12g", "", "", _served),
-    Item("Pictures unlike the training pictures", "27a", "30", "15", _stranger),
-    Item("Explanations", "", "31", "", _explained),
-    Item("Measures and their uncertainty", "12e, 23a", "28, 29", "21", _measures),
-    Item("Result on data of the same source", "23a", "32, 37, 38", "21", _internal),
+    Item("Class balance and events", "13, 21", "19", "14", answers.balance),
+    Item("Where the weights started", "12c", "24", "19", answers.start),
+    Item("Training", "12c", "25", "19", answers.training),
+    Item("Choice of the final model", "12c", "26, 27", "19", answers.selection),
+    Item("Software", "", "23", "19", answers.software),
+    Item("Output, calibration, threshold", "13, 15", "22, 28", "19", answers.output),
+    Item("The model itself", "22", "22, 43", "20", answers.specification),
+    Item("Served as trained", "12g", "", "", answers.served),
+    Item("Pictures unlike the training pictures", "27a", "30", "15", answers.stranger),
+    Item("Explanations", "", "31", "", answers.explained),
+    Item("Measures and their uncertainty", "12e, 23a", "28, 29", "21", answers.measures),
+    Item("Result on data of the same source", "23a", "32, 37, 38", "21", answers.internal),
     Item("Result on data of another source", "16, 20c, 23a", "33", "12", _open),
-    Item("Fairness: differences between groups", "14, 23a", "37", "23", _fairness),
+    Item("Fairness: differences between groups", "14, 23a", "37", "23", answers.fairness),
     Item("Mistakes looked at one by one", "", "39", "", _open),
     Item("Comparison with other models or with clinicians", "12e, 25", "28", "22", _open),
     Item("Updating, heterogeneity between centres", "12d, 12f, 23b, 24", "", "", _open),
     Item("Ethics approval and consent", "17", "", "", _open),
     Item("Funding and conflicts of interest", "18a, 18b", "44", "", _open),
     Item("Protocol and registration", "18c, 18d", "34, 42", "", _open),
-    Item("Code, data and model: where, on what terms", "18e, 18f", "43", "20", _code),
+    Item("Code, data and model: where, on what terms", "18e, 18f", "43", "20", answers.code),
     Item("Patients and the public: how they took part", "19", "", "", _open),
     Item("Interpretation against earlier work", "25", "", "22", _open),
-    Item("Limits", "26", "40", "23", _limits),
+    Item("Limits", "26", "40", "23", answers.limits),
     Item("Use in practice: what has to be there, what it changes", "27a, 27b", "41", "25", _open),
     Item("Next steps of research", "27c", "", "", _open),
 )

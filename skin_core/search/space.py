@@ -29,6 +29,8 @@ FIXED = {
     "allow_leaks": "it would change what the trials are compared on",
     "risk_levels": "it would change what the trials are compared by",
     "lesion_ids_from": "it would change what the trials are compared on",
+    "folds": "trials are compared on one validation split",
+    "cv_select": "trials are compared on one validation split",
     "checkpoint_seconds": "it changes no figure",
     "augmentation": "it has parts; name one (augmentation.rotation)",
 }

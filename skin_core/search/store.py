@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
-
 from skin_core.errors import ConfigError, SearchError
-from skin_core.paths import searches_dir, write_text
+from skin_core.paths import new_folder, searches_dir, write_text
 from skin_core.progress import Progress
 from skin_core.search.config import SearchConfig
 from skin_core.search.folder import NAME, Importance, SearchFolder, SearchState, Trial
 from skin_core.search.space import setting
 from skin_core.training.folder import AT_WORK
-from skin_core.training.liveness import is_alive
 from skin_core.training.spawn import spawn
 from skin_core.training.store import checked
-
-RESUMABLE = ("stopped", "failed", "interrupted")
+from skin_core.training.worked import RESUMABLE, ask_to_stop, at_rest, forget_last_worker, status_of
 
 
 @dataclass(frozen=True)
@@ -103,6 +96,7 @@ def create(name: str, config: SearchConfig, trials: int) -> str:
 
     Raises:
         SearchError: if the name cannot be one or is taken.
+        ConfigError: if the trials would be cross-validated.
         ConfigError, DataSourceError, RunError: if the trials' runs could not be made; see `training.store.create`.
     """
     if trials < 1:
@@ -112,28 +106,26 @@ def create(name: str, config: SearchConfig, trials: int) -> str:
         raise SearchError(
             f"A search's name has lower-case letters, digits, - and _ (at most 80, a letter or digit first); got '{name}'."
         )
+    if config.run.folds:
+        raise ConfigError(
+            f"A search compares its trials on one validation split, and {config.run.folds} folds would train as many "
+            "networks a trial; set folds to 0, and cross-validate the best settings afterwards."
+        )
     config = config.model_copy(update={"run": checked(config.run)})
     now = time.time()
-    making = Path(tempfile.mkdtemp(prefix=".new-", dir=searches_dir()))
     try:
-        folder = SearchFolder(making)
-        write_text(folder.config, config.model_dump_json(indent=1))
-        folder.write_state(SearchState(status="queued", created=now, updated=now, trials=trials))
-        folder.log.touch()
-        making.chmod(0o755)
-        target = searches_dir() / name
-        try:
-            # A rename onto a folder that holds something is refused, so two of one name cannot be made.
-            os.rename(making, target)
-        except OSError:
-            if not target.exists():
-                raise
-            raise SearchError(
-                f"There is a search '{name}' already; resume it, or choose another name for a new one."
-            ) from None
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
+        # A rename onto a folder that holds something is refused, so two of one name cannot be made.
+        with new_folder(searches_dir(), name) as path:
+            folder = SearchFolder(path)
+            write_text(folder.config, config.model_dump_json(indent=1))
+            folder.write_state(SearchState(status="queued", created=now, updated=now, trials=trials))
+            folder.log.touch()
+    except OSError:
+        if not (searches_dir() / name).exists():
+            raise
+        raise SearchError(
+            f"There is a search '{name}' already; resume it, or choose another name for a new one."
+        ) from None
     return name
 
 
@@ -148,18 +140,12 @@ def start(name: str, trials: int | None = None) -> None:
         SearchError: if there is no such search, it is at work, or nothing is left to do.
     """
     folder = SearchFolder.of(name)
-    with FileLock(folder.lock, timeout=30):
-        state = folder.read_state()
-        wanted = trials or state.trials
-        if not (state.status == "queued" and not folder.worker.exists()):
-            status = status_of(folder, state)
-            if status in AT_WORK:
-                raise SearchError(f"Search {name} is {status} already; nothing was started.")
-            ended = sum(trial.state != "running" for trial in folder.read_trials())
-            if status == "finished" and ended >= wanted:
-                raise SearchError(f"Search {name} has had its {ended} trials; give a larger number to go on.")
-        folder.stop_request.unlink(missing_ok=True)
-        folder.worker.unlink(missing_ok=True)
+    with at_rest(folder, f"Search {name}", SearchError) as status:
+        wanted = trials or folder.read_state().trials
+        ended = sum(trial.state != "running" for trial in folder.read_trials())
+        if status == "finished" and ended >= wanted:
+            raise SearchError(f"Search {name} has had its {ended} trials; give a larger number to go on.")
+        forget_last_worker(folder)
         folder.update_state(status="queued", error=None, trials=wanted)
         spawn("skin_core.search.worker", name, folder)
 
@@ -170,11 +156,7 @@ def stop(name: str) -> None:
     Raises:
         SearchError: if there is no such search or it is not at work.
     """
-    folder = SearchFolder.of(name)
-    status = status_of(folder, folder.read_state())
-    if status not in AT_WORK:
-        raise SearchError(f"Search {name} is {status}, not at work; there is nothing to stop.")
-    folder.stop_request.touch()
+    ask_to_stop(SearchFolder.of(name), f"Search {name}", SearchError)
 
 
 def view(name: str) -> SearchView:
@@ -221,14 +203,3 @@ def views() -> list[SearchView]:
         except SearchError:
             continue
     return sorted(found, key=lambda search: (search.created, search.name), reverse=True)
-
-
-def status_of(folder: SearchFolder, state: SearchState) -> str:
-    """The status as seen from outside: what the process wrote, unless it is gone or asked to stop."""
-    if state.status not in AT_WORK:
-        return state.status
-    if not is_alive(folder):
-        # It may have written its last state and gone between the two looks.
-        last = folder.read_state().status
-        return last if last not in AT_WORK else "interrupted"
-    return "stopping" if folder.stop_request.exists() else state.status

@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +146,13 @@ def known_datasets() -> list[KnownDataset]:
             where = absolute(named)
             found.setdefault(where, KnownDataset(path=where, kind="offered"))
     return [known for known in found.values() if os.path.exists(known.path)]
+
+
+def titles_of(known: Iterable[KnownDataset]) -> dict[str, str]:
+    """Path → title, no two the same: the whole path stands in place of a title that two sets have."""
+    titles = {entry.path: entry.title for entry in known}
+    often = Counter(titles.values())
+    return {path: title if often[title] == 1 else path for path, title in titles.items()}
 
 
 def forget_dataset(path: str | Path) -> None:

@@ -44,6 +44,7 @@ def evaluate_bundle(
     keep_seen: bool = False,
     keep_conflicts: bool = False,
     other_ids: bool = False,
+    report: bool = False,
 ) -> Evaluated:
     """Judges a bundle on a labelled set, and keeps the evaluation in the workspace.
 
@@ -58,6 +59,7 @@ def evaluate_bundle(
         keep_seen: judges on pictures that it was made with, too; the result is marked as not blind.
         keep_conflicts: judges on identical pictures under two labels, too.
         other_ids: the set counts its lesions or patients anew: an id that the bundle's own set has, too, says nothing.
+        report: works out its subgroups and writes its report, too.
 
     Returns:
         ``{"id", "n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
@@ -70,6 +72,7 @@ def evaluate_bundle(
     """
     from skin_core.data.cache import open_pixels
     from skin_core.data.sources import read_manifest
+    from skin_core.services.reporting import write_report
 
     started = time.monotonic()
     loaded = Bundle.load(bundle)
@@ -133,37 +136,9 @@ def evaluate_bundle(
         write_text(folder.bundle, info.model_dump_json(indent=1))
         record = {**result, "source": manifest.source, "root": str(manifest.root), "path": str(data)}
         write_text(folder.record, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    if report:
+        write_report(name, progress, split="external")
     return result
-
-
-def evaluate_and_report(
-    bundle: str | Path,
-    data: str | Path,
-    progress: ProgressCallback = ignore_progress,
-    *,
-    mapping: Mapping[str, str] | None = None,
-    keep_seen: bool = False,
-    keep_conflicts: bool = False,
-    other_ids: bool = False,
-) -> str:
-    """`evaluate_bundle`, then its subgroups and its report.
-
-    Returns:
-        The evaluation's id.
-    """
-    from skin_core.services.reporting import write_report
-
-    found = evaluate_bundle(
-        bundle,
-        data,
-        progress,
-        mapping=mapping,
-        keep_seen=keep_seen,
-        keep_conflicts=keep_conflicts,
-        other_ids=other_ids,
-    )
-    write_report(found["id"], progress, split="external")
-    return found["id"]
 
 
 def expected_seconds(bundle: str, n: int) -> float | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_core.errors import RunError
-from skin_core.paths import workspace, workspace_error
+from skin_core.paths import new_folder, workspace, workspace_error
 
 _ID = re.compile(r"[a-z0-9_-]{1,120}")
 
@@ -101,16 +99,10 @@ def making(bundle: str, data: str) -> Iterator[tuple[ExternalFolder, str]]:
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{words.strip('-')}-{secrets.token_hex(2)}"
     try:
         root().mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=root()))
-    except OSError as error:
-        raise workspace_error(error, root()) from error
-    try:
-        yield ExternalFolder(temporary), name
-        os.rename(temporary, root() / name)
+        with new_folder(root(), name) as path:
+            yield ExternalFolder(path), name
     except OSError as error:
         raise workspace_error(error, root() / name) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @dataclass(frozen=True)

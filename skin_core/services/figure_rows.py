@@ -69,6 +69,14 @@ HEADLINES = (
     "macro_auc",
     "accuracy",
 )
+# Between 0 and 1, and more is better: they can share an axis. name → short title.
+ON_ONE_AXIS = {
+    "melanoma_auc": "AUC, melanoma",
+    "malignancy_auc": "AUC, malignant or premalignant",
+    "macro_auc": "AUC, mean over classes",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+}
 BY_CLASS = ("auc", "average_precision", "sensitivity", "specificity", "precision", "f1")
 
 

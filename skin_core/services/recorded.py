@@ -1,6 +1,7 @@
 """Files that an evaluation leaves beside its record: its report, its figures, its subgroups.
 
-``of`` and ``split`` name it as in `kept`: a run's test split, or a bundle on another set.
+``of`` and ``split`` name it as in `kept`: a run's test split, a cross-validated run out of fold, or a bundle on another
+set.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from skin_core.services.kept import Split, artifacts_of, record_of
 from skin_core.services.subgroups import subgroups_of_run
 
 REPORT, FIGURES, DOCUMENT, SUBGROUPS = "report.html", "figures.csv", "report.json", "subgroups.json"
-# Estimating a skin tone takes some hundredths of a second a picture; of larger sets it is asked for knowingly.
+# What estimating a skin tone takes of one picture; of larger sets it is asked for knowingly.
+SECONDS_A_TONE = 0.02
 MOST_TONES = 5000
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import skin_core
@@ -11,7 +12,7 @@ from skin_core.screening.record import BundleInfo
 from skin_core.services import results
 from skin_core.services.external_folder import ExternalFolder
 from skin_core.services.judged import Judged
-from skin_core.services.runs import get_run
+from skin_core.services.runs import RunView, get_run
 
 _WRITTEN = f"Written by LesionLab {skin_core.__version__}."
 
@@ -43,28 +44,62 @@ def about_run(found: Judged) -> About:
         RunError: if there is no such run.
     """
     run = get_run(found.run_id)
-    # The path says where the data lay on one machine, and may name a person.
-    data = run.config.data.rstrip("/").rsplit("/", 1)[-1]
-    settings = {**run.config.model_dump(mode="json"), "data": data}
-    drawn = ("Trained and tested on drawn lesions: nothing here says anything of skin.",) if run.synthetic else ()
-    recorded = results.fingerprint_of(run.run_id)
+    engine = f"; model {found.engine}"
     return About(
         title=f"Evaluation of {run.title}",
         lines=(
-            f"{run.config.family} on {data}, run {run.run_id}, weights of epoch {run.best_epoch}; {found.n:,} images of "
+            f"{run.config.family} on {run.data_name}, run {run.run_id}, weights of epoch {run.best_epoch}; {found.n:,} images of "
             f"the locked test split, {found.n_groups:,} {found.group_word}.",
             found.evaluated(),
         ),
-        warnings=(*drawn, *results.overrides_of(run), *found.notes, *run.notes),
-        how="How the run was made",
-        facts=(
-            f"Data fingerprint {recorded.get('fingerprint', 'not recorded')}; model {found.engine}.",
-            _WRITTEN,
-        ),
-        columns=("Setting", "Value"),
-        rows=tuple((name.replace("_", " "), json.dumps(value)) for name, value in settings.items()),
-        document={"run": run.run_id, "title": run.title, "config": settings},
+        **_how(run, found, engine),
     )
+
+
+def about_folds(found: Judged) -> About:
+    """Of a cross-validated run on its out-of-fold pictures.
+
+    Raises:
+        RunError: if there is no such run.
+    """
+    run = get_run(found.run_id)
+    group = found.group_word.removesuffix("s")
+    return About(
+        title=f"Cross-validation of {run.title}",
+        lines=(
+            f"{run.config.family} on {run.data_name}, run {run.run_id}; {found.n:,} images of training and validation, "
+            f"{found.n_groups:,} {found.group_word}, dealt whole into {run.config.folds} folds.",
+            f"All figures are out-of-fold: each image was judged by the one of the {run.config.folds} networks that "
+            f"learnt from no image of its {group}.",
+            "The locked test split was not touched: no network learnt from it and none was judged on it.",
+        ),
+        **_how(run, found, f"; worked out on {found.time[:10]} at {found.time[11:16]} UTC"),
+    )
+
+
+def _how(run: RunView, found: Judged, made: str) -> dict[str, Any]:
+    """What stands around the figures of any run.
+
+    Args:
+        made: what goes on the line of the data's fingerprint.
+    """
+    # Without the paths: they say where things lay on one machine, and may name a person.
+    settings = {
+        **run.config.model_dump(mode="json"),
+        "data": run.data_name,
+        "weights": Path(run.config.weights).name,
+        "lesion_ids_from": [Path(path).name for path in run.config.lesion_ids_from],
+    }
+    drawn = ("Trained and tested on drawn lesions: nothing here says anything of skin.",) if run.synthetic else ()
+    fingerprint = results.fingerprint_of(run.run_id).get("fingerprint", "not recorded")
+    return {
+        "warnings": (*drawn, *results.overrides_of(run), *found.notes, *run.notes),
+        "how": "How the run was made",
+        "facts": (f"Data fingerprint {fingerprint}{made}.", _WRITTEN),
+        "columns": ("Setting", "Value"),
+        "rows": tuple((name.replace("_", " "), json.dumps(value)) for name, value in settings.items()),
+        "document": {"run": run.run_id, "title": run.title, "config": settings},
+    }
 
 
 def about_bundle(found: Judged) -> About:

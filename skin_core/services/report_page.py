@@ -12,16 +12,19 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #17242c; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.8rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.2rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1rem 0 .2rem; }
+.wide { overflow-x: auto; margin-bottom: 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; } caption { text-align: left; color: #44545e; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #d9e1e6; vertical-align: top; }
 td:first-child { min-width: 6rem; }
 td.number { font-variant-numeric: tabular-nums; }
 .note { color: #44545e; } .standing { background: #f2f6f8; padding: .6rem .8rem; border-left: 4px solid #0b6285; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; } svg { max-width: 100%; height: auto; }
-@media print { body { max-width: none; margin: 0; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+.whole .number { white-space: nowrap; }
+@media print { .wide { overflow: visible; } body { max-width: none; margin: 0; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
 """
 
 _NUMBER = '<td class="number">'
+_FEW = 5
 
 
 def page(title: str, parts: Iterable[str]) -> str:
@@ -71,7 +74,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: 
             f"{_NUMBER if place in numbers else '<td>'}{escape(str(value))}</td>" for place, value in enumerate(row)
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    # Few figures are not broken into lines. On a phone a wide table scrolls by itself, not the page.
+    kind = "wide whole" if len(numbers) <= _FEW else "wide"
+    return f'<div class="{kind}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def pictures(named: Sequence[tuple[str, str]]) -> str:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skin_core.screening.map_record import CheckedMaps
+from skin_core.services.figure_rows import ON_ONE_AXIS
 from skin_core.services.judged_curves import Curve, Curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from skin_core.services.cross_validation import Spread
 
 # Okabe and Ito.
 _BLUE, _ORANGE, _VERMILLION, _GREY = "#0072B2", "#E69F00", "#D55E00", "#6B6B6B"
@@ -146,6 +149,40 @@ def forest(rows: Sequence[tuple[str, int, float, float, float]], overall: float,
         axes.axvline(overall, color=_GREY, linestyle="--", linewidth=1)
     axes.set_xlim(min(0.5, float(np.nanmin(values[:, :2], initial=0.5)) - 0.02), 1.01)
     return _svg(figure, f"{title} by subgroup")
+
+
+def spread(rows: Sequence[Spread]) -> str:
+    """One band a figure: a numbered mark a fold, their mean upright, the pooled figure with its interval as a square.
+
+    Args:
+        rows: figures between 0 and 1, from top to bottom, each defined in at least one fold.
+    """
+    folds = len(rows[0].values)
+    figure, axes = _axes("Figure on the held images", "", (6.4, 0.9 + len(rows) * max(0.6, 0.17 * folds)))
+    lowest = 0.5
+    for place, entry in enumerate(rows):
+        axes.plot([entry.mean, entry.mean], [place - 0.4, place + 0.2], color=_GREY, linewidth=1.2)
+        for fold, value in enumerate(entry.values):
+            if not math.isnan(value):
+                # Under each other, so that equal values do not hide each other.
+                height = place - 0.4 + 0.6 * (fold + 0.5) / folds
+                axes.plot(value, height, "o", color=_BLUE, markersize=3.5)
+                axes.annotate(
+                    str(fold + 1),
+                    (value, height),
+                    xytext=(4, -2.5),
+                    textcoords="offset points",
+                    fontsize=7,
+                    color=_GREY,
+                )
+        pooled = entry.pooled
+        errors = np.nan_to_num([[pooled.value - pooled.low], [pooled.high - pooled.value]]).clip(0)
+        axes.errorbar(pooled.value, place + 0.33, xerr=errors, fmt="s", color=_VERMILLION, markersize=4, linewidth=1)
+        lowest = min(lowest, entry.low, *(end for end in (pooled.low,) if not math.isnan(end)))
+    axes.set_yticks(range(len(rows)), [ON_ONE_AXIS.get(entry.name, entry.title) for entry in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(lowest - 0.02, 1.02)
+    return _svg(figure, "Figures over the folds: each fold, their mean, and all images together")
 
 
 def _axes(x: str, y: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.progress import ProgressCallback, ignore_progress
-from skin_core.training import store
+from skin_core.training import store, worked
 from skin_core.training.folder import BATCH_COLUMNS, EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.store import RunView
 
@@ -163,15 +162,7 @@ def log_tail(run_id: str, lines: int = 40) -> str:
     Raises:
         RunError: if there is no such run.
     """
-    path = RunFolder.of(run_id).log
-    try:
-        with open(path, "rb") as stream:
-            # The end alone: a log of many resumes may be long, and this is read each second.
-            stream.seek(max(0, os.path.getsize(path) - 400 * lines))
-            text = stream.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return worked.log_tail(RunFolder.of(run_id).log, lines)
 
 
 def _learning(run_id: str, fold: int | None) -> RunFolder:

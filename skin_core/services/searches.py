@@ -6,7 +6,6 @@ A search sees validation alone; what it finds best was chosen by validation, so 
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from skin_core.search.config import SearchConfig
 from skin_core.search.folder import IMPORTANCE_FROM, Importance, SearchFolder, Trial
 from skin_core.search.space import Dimension, declared, default_space, dimensions, searchable, setting, with_settings
 from skin_core.search.store import SearchView
+from skin_core.training import worked
 
 __all__ = ["CAUTION", "IMPORTANCE_FROM", "Dimension", "Importance", "SearchView", "Trial", "searchable"]
 
@@ -177,10 +177,7 @@ def log_tail(name: str, lines: int = 40) -> str:
     Raises:
         SearchError: if there is no such search.
     """
-    path = SearchFolder.of(name).log
-    with open(path, "rb") as stream:
-        stream.seek(max(0, os.path.getsize(path) - 400 * lines))
-        return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-lines:])
+    return worked.log_tail(SearchFolder.of(name).log, lines)
 
 
 def trial_config(search: SearchView, trial: Trial) -> RunConfig:

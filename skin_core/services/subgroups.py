@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from skin_core.errors import RunError, SkinCoreError
 from skin_core.evaluation.bootstrap import RESAMPLES, Groups
 from skin_core.evaluation.scored import UNKNOWN
-from skin_core.evaluation.subgroups import AGE_BANDS, FEWEST, age_bands, subgroup_figures
+from skin_core.evaluation.subgroups import AGE_BANDS, FEWEST, FIGURES, age_bands, subgroup_figures
 from skin_core.imaging.skin_tone import BANDS, estimated_skin_tone
 from skin_core.progress import ProgressCallback, ignore_progress, tracked
 from skin_core.services.kept import Split, manifest_of, predictions_of
 
 SKIN_TONE = "skin tone (estimated)"
+_COLUMNS = {"sex": "sex", "site": "site", "dx_type": "diagnosis by"}
 
 
 def subgroups_of_run(
@@ -30,18 +32,19 @@ def subgroups_of_run(
     """Figures of the risk by level, from the predictions that the run's evaluation kept.
 
     Args:
-        run_id: an evaluated run; for the split "external" an evaluation of a bundle on another set.
+        run_id: an evaluated run, or a cross-validated one; for the split "external" an evaluation of a bundle on another
+            set.
         progress: told what is done.
-        split: "test" or "external".
-        skin_tone: estimate it from the test pictures, some hundredths of a second each.
+        split: "test", "out_of_fold" or "external".
+        skin_tone: estimate it from the pictures, some hundredths of a second each.
         resamples, seed: of the intervals.
 
     Returns:
-        ``{"n", "levels": [...], "gap": {...} or None, "sentence", "intervals", "notes"}``; see
-        `evaluation.subgroups.Level` and `Gap`.
+        ``{"n", "levels": [...], "gap": {...} or None, "sentence", "intervals", "notes", "skin_tone"}``; see
+        `evaluation.subgroups.Level` and `Gap`. "skin_tone" says whether it was estimated.
 
     Raises:
-        RunError: if there is no such run, it was not evaluated, or its classes know no malignancy.
+        RunError: if there is no such run, it was not judged on that split, or its classes know no malignancy.
     """
     ids, scored = predictions_of(run_id, split)
     if scored.risk is None:
@@ -49,9 +52,14 @@ def subgroups_of_run(
     manifest = manifest_of(run_id, split)
     known = scored.levels != UNKNOWN
     rows = manifest.frame.set_index("image_id").loc[ids[known].tolist()]
-    attributes = {name: _texts(rows[name]) for name in ("sex", "site", "dx_type") if name in rows}
+    attributes = {word: _texts(rows[name]) for name, word in _COLUMNS.items() if name in rows}
     attributes["age"] = age_bands(rows["age"].to_numpy(dtype=float, na_value=np.nan))
     notes = []
+    if split == "out_of_fold":
+        notes.append(
+            "Each picture has the risk that the network of its fold gave it. The networks share no threshold, so the AUC "
+            "alone is told."
+        )
     if skin_tone:
         attributes[SKIN_TONE] = _tones(manifest.root, rows["location"].tolist(), progress)
         without = sum(value is None for value in attributes[SKIN_TONE])
@@ -59,7 +67,10 @@ def subgroups_of_run(
             "Skin tone is estimated from the skin around the lesion, as far as the picture's light and colours allow"
             + (f"; {without:,} pictures show too little of it or have a colour cast." if without else ".")
         )
-    attributes = {name: values for name, values in attributes.items() if any(value is not None for value in values)}
+    else:
+        notes.append("Skin tone was not estimated.")
+    # What is alike, or not known, of every picture makes no subgroups.
+    attributes = {name: values for name, values in attributes.items() if len({*values}) > 1}
     levels, gap = subgroup_figures(
         scored.levels[known] > 0,
         scored.risk[known],
@@ -80,7 +91,14 @@ def subgroups_of_run(
         "sentence": gap.sentence() if gap else "No attribute has two levels that are large enough to compare.",
         "intervals": Groups(scored.groups[known], scored.group_word).sentence(resamples),
         "notes": notes,
+        "skin_tone": skin_tone,
     }
+
+
+def figures_told(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of the figures (`evaluation.subgroups.FIGURES`) the levels of such an answer have; the AUC always."""
+    there = {name for level in found["levels"] for name in level["figures"]}
+    return tuple(name for name in FIGURES if name == "auc" or name in there)
 
 
 def _texts(column) -> np.ndarray:

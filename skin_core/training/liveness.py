@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
 
@@ -43,10 +43,13 @@ class WorkedFolder(Protocol):
     @property
     def heartbeat(self) -> Path: ...
     @property
+    def lock(self) -> Path: ...
+    @property
     def log(self) -> Path: ...
     @property
     def stop_request(self) -> Path: ...
     def read_state(self) -> WorkedState: ...
+    def update_state(self, **changes: Any) -> WorkedState: ...
 
 
 @dataclass(frozen=True)

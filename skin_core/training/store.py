@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,17 +17,15 @@ from filelock import FileLock
 from skin_core.config import RunConfig
 from skin_core.errors import ConfigError, DataSourceError, RunError
 from skin_core.models.registry import family
-from skin_core.paths import runs_dir, write_text
+from skin_core.paths import new_folder, runs_dir, write_text
 from skin_core.progress import Progress
 from skin_core.training import queue
 from skin_core.training.folder import AT_WORK, RunFolder, RunState
-from skin_core.training.liveness import is_alive
 from skin_core.training.publishable import instead_of_cross_validated, published, why_not_publishable
 from skin_core.training.publishable import record_published as record_published
 from skin_core.training.spawn import spawn_worker
 from skin_core.training.teachers import check_teachers
-
-RESUMABLE = ("stopped", "failed", "interrupted")
+from skin_core.training.worked import RESUMABLE, ask_to_stop, at_rest, forget_last_worker, status_of
 
 
 @dataclass(frozen=True)
@@ -84,6 +81,11 @@ class RunView:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def data_name(self) -> str:
+        """Name of the data set: the path to it says more of the machine, and maybe of a person, than of the set."""
+        return Path(self.config.data).name
+
+    @property
     def at_work(self) -> bool:
         """Whether a worker is busy with it or waits for its turn."""
         return self.status in AT_WORK
@@ -113,20 +115,13 @@ def create(config: RunConfig, tags: Mapping[str, str] | None = None) -> str:
     config = checked(config)
     now = time.time()
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.family}-{secrets.token_hex(2)}"
-    # Made beside and renamed, so that nobody ever lists half a run.
-    making = Path(tempfile.mkdtemp(prefix=".new-", dir=runs_dir()))
-    try:
-        folder = RunFolder(making)
+    with new_folder(runs_dir(), run_id) as path:
+        folder = RunFolder(path)
         write_text(folder.config, config.model_dump_json(indent=1))
         if tags:
             write_text(folder.tags, json.dumps(dict(tags), indent=1))
         folder.write_state(RunState(status="queued", created=now, updated=now, epochs=config.epochs))
         folder.log.touch()
-        making.chmod(0o755)
-        os.rename(making, runs_dir() / run_id)
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
     return run_id
 
 
@@ -137,20 +132,11 @@ def start(run_id: str) -> None:
         RunError: if there is no such run, if it is at work already, or if it has finished.
     """
     folder = RunFolder.of(run_id)
-    # Two browsers may press Resume at the same moment; the second finds the first one's worker.
-    with FileLock(folder.lock, timeout=30):
-        state = folder.read_state()
-        fresh = state.status == "queued" and not folder.worker.exists()
-        if not fresh:
-            status = status_of(folder, state)
-            if status in AT_WORK:
-                raise RunError(f"Run {run_id} is {status} already; nothing was started.")
-            if status not in RESUMABLE:
-                raise RunError(f"Run {run_id} is {status}; start a new one, with start_from={run_id} to build on it.")
-        folder.stop_request.unlink(missing_ok=True)
+    with at_rest(folder, f"Run {run_id}", RunError) as status:
+        if status and status not in RESUMABLE:
+            raise RunError(f"Run {run_id} is {status}; start a new one, with start_from={run_id} to build on it.")
+        forget_last_worker(folder)
         folder.progress.unlink(missing_ok=True)
-        # The note of an earlier, dead worker would show the run as interrupted until the new one is noted.
-        folder.worker.unlink(missing_ok=True)
         folder.update_state(status="queued", error=None)
         queue.take_ticket(run_id)
         spawn_worker(folder)
@@ -162,11 +148,7 @@ def stop(run_id: str) -> None:
     Raises:
         RunError: if there is no such run or it is not at work.
     """
-    folder = RunFolder.of(run_id)
-    status = status_of(folder, folder.read_state())
-    if status not in AT_WORK:
-        raise RunError(f"Run {run_id} is {status}, not at work; there is nothing to stop.")
-    folder.stop_request.touch()
+    ask_to_stop(RunFolder.of(run_id), f"Run {run_id}", RunError)
 
 
 def delete(run_id: str) -> None:
@@ -243,19 +225,6 @@ def views() -> list[RunView]:
             continue
     # An id tells the second only.
     return sorted(found, key=lambda run: (run.created, run.run_id), reverse=True)
-
-
-def status_of(folder: RunFolder, state: RunState) -> str:
-    """The status as seen from outside: what the worker wrote, unless it is gone or asked to stop."""
-    if state.status not in AT_WORK:
-        return state.status
-    if not is_alive(folder):
-        # The worker may have written its last state and gone between the two looks.
-        last = folder.read_state().status
-        if last not in AT_WORK:
-            return last
-        return "interrupted"
-    return "stopping" if folder.stop_request.exists() else state.status
 
 
 def checked(config: RunConfig) -> RunConfig:

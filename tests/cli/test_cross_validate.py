@@ -45,9 +45,37 @@ def test_a_finished_run_is_told_again_in_words(crossed_run) -> None:
     assert f"{told['n']} pictures" in done.stdout and "95 % intervals" in done.stdout
     assert "By fold (pictures held, learnt from, epoch kept):" in done.stdout
     assert f"folds {told['spread']['accuracy']['mean']:.3f} ± {told['spread']['accuracy']['sd']:.3f}" in done.stdout
+    assert "Subgroups. " in done.stdout and "  sex, female: " in done.stdout
+    assert f"Report: {told['report']}" in done.stdout
     listed = command(home, "runs", "--json")
     (entry,) = json.loads(listed.stdout)
     assert (entry["run"], entry["folds"], entry["fold"]) == (told["run"], 2, 2)
+
+
+def test_subgroups_and_the_report_come_with_it(crossed_run, tmp_path: Path, monkeypatch) -> None:
+    home, told = crossed_run
+    by_sex = [level for level in told["subgroups"]["levels"] if level["attribute"] == "sex"]
+    assert sum(level["n"] for level in by_sex) == told["n"]
+    assert any(level["attribute"].startswith("skin tone") for level in told["subgroups"]["levels"])
+    monkeypatch.setenv("LESIONLAB_HOME", str(home))
+    done = CliRunner().invoke(
+        app, ["cross-validate", "--resume", told["run"], "--report", str(tmp_path / "report.html"), "--json"]
+    )
+    assert done.exit_code == 0, done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert page == Path(told["report"]).read_text() and "All figures are out-of-fold" in page
+    again = json.loads(done.stdout)
+    assert (again["subgroups"], again["metrics"]) == (told["subgroups"], told["metrics"])
+    # The tracking store has it as well.
+    from mlflow import MlflowClient
+
+    from skin_core.services import runs
+    from skin_core.training.tracking import tracking_uri
+
+    client, tracked = MlflowClient(tracking_uri()), runs.get_run(told["run"]).tracking_id
+    assert {"report.html", "figures.csv", "report.json"} <= {entry.path for entry in client.list_artifacts(tracked)}
+    logged = client.get_run(tracked).data.metrics
+    assert logged["out_of_fold_accuracy"] == told["metrics"]["accuracy"]["value"]
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_wrong_usage_is_exit_code_2(home: Path) -> None:
         (("train", "/", "--family", "light_cnn", "--set", "epochs.x=1"), "'epochs' has no parts"),
         (("train", "/", "--recipe", "cake"), "There is no recipe 'cake'; there are light_cnn, "),
         (("search", "/", "--family", "light_cnn", "--space", "seed=1,2"), "'seed' cannot be searched"),
+        (("search", "/", "--family", "light_residual", "--set", "folds=5"), "set folds to 0"),
         (("search", "--resume", "--study", "nosuchsearch"), "nosuchsearch"),
         (("evaluate", "nosuchrun"), "nosuchrun"),
         (("publish", "nosuchrun", "--name", "x"), "nosuchrun"),

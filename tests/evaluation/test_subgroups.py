@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from skin_core.evaluation.subgroups import NOT_KNOWN, age_bands, subgroup_figures
+from skin_core.evaluation.subgroups import NOT_KNOWN, Gap, age_bands, subgroup_figures
 
 
 def _made(n: int = 800) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -41,6 +43,17 @@ def test_the_gap_that_was_made_is_named() -> None:
     assert (gap.attribute, gap.best, gap.worst) == ("skin tone (estimated)", "light", "dark")
     assert gap.low > 0 and gap.p < 0.05 and gap.comparisons == 6
     assert "light above dark" in gap.sentence() and "largest of 6 gaps" in gap.sentence()
+
+
+def test_a_gap_in_words() -> None:
+    gap = Gap("sex", "auc", "female", "male", 0.25, 0.1, 0.4, 0.01, 6)
+    assert gap.sentence() == (
+        "Largest gap: AUC by sex, female above male by 0.250 (0.100 to 0.400). The interval does not hold 0. It is the "
+        "largest of 6 gaps, and the largest of several is partly chance."
+    )
+    assert "The interval holds 0. It" in replace(gap, low=-0.1).sentence()
+    alone = replace(gap, figure="sensitivity", low=float("nan"), high=float("nan"), comparisons=1)
+    assert alone.sentence() == "Largest gap: sensitivity by sex, female above male by 0.250 (interval not known)."
 
 
 def test_a_level_too_small_is_told_and_takes_no_part() -> None:

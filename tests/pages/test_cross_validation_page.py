@@ -6,10 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pages.ui.judged.folds import spread_chart
-from skin_core.services import background, cross_validation, datasets, runs
+from skin_core.services import background, cross_validation, datasets, recorded, runs
 from skin_core.services.figure_rows import Interval
 
 pytestmark = pytest.mark.timeout(900)
@@ -52,7 +53,7 @@ def test_the_pooled_figures_come_first_and_the_test_split_has_no_button(open_pag
     pooled = cross_validation.cross_validated(run_id=copied[1]).pooled
     table = app.table[0].value.set_index("Figure")["Value (95 % interval)"]
     row = pooled.row("malignancy_auc")
-    assert table[row.title] == row.figure.in_words()
+    assert table[row.title].replace("\u00a0", " ") == row.figure.in_words()
     assert not any("at the threshold" in title for title in table.index)
     assert "no choice has seen the pictures that these figures are of" in _says(app)
     assert "evaluate_run" not in {button.key for button in app.button}
@@ -62,6 +63,17 @@ def test_the_pooled_figures_come_first_and_the_test_split_has_no_button(open_pag
     assert set(listed["Epochs"]) == {"2 folds"}
     # The list, the page's head and the table say the same.
     assert listed["Malignancy AUC"].iloc[0] == pytest.approx(row.figure.value)
+
+
+def test_two_runs_of_one_title_and_second_have_labels_of_their_own(open_page, copied) -> None:
+    _, first, second = copied
+    app = open_page("pages/4_Runs.py", run=first)
+    labels = app.selectbox(key="runs_run").options
+    assert len(labels) == len(set(labels)) == 2
+    assert {label[-5:-1] for label in labels} == {first[-4:], second[-4:]}
+    for run_id in (second, first):
+        app.selectbox(key="runs_run").set_value(run_id).run()
+        assert any(caption.value.startswith(f"{run_id};") for caption in app.caption)
 
 
 def test_the_spread_over_the_folds(open_page, copied) -> None:
@@ -83,6 +95,35 @@ def test_curves_and_mistakes_are_of_the_out_of_fold_predictions(open_page, copie
     assert {"judged_roc", "judged_reliability", "judged_decision"} <= _charts(app)
     app = _part(open_page, copied[1], "Mistakes")
     assert "judged_cells_out_of_fold" in _charts(app)
+
+
+def test_subgroups_have_n_and_the_auc_alone(open_page, copied) -> None:
+    app = _part(open_page, copied[1], "Subgroups")
+    known = recorded.recorded_subgroups(copied[1], "out_of_fold")
+    assert known["sentence"] in _says(app)
+    assert not any(control.key == "judged_subgroup_figure" for control in app.segmented_control)
+    table = next(frame.value for frame in app.dataframe if "Level" in frame.value)
+    assert table.columns.tolist() == ["Level", "AUC", "Images", "Positive"]
+    assert table["Images"].tolist() == [level["n"] for level in known["levels"]]
+    assert set(table["AUC"][[level["too_small"] for level in known["levels"]]]) <= {"too few"}
+
+
+def test_subgroups_are_worked_out_on_asking(open_page, copied) -> None:
+    home, _, run_id = copied
+    (home / "runs" / run_id / "artifacts" / "subgroups.json").unlink()
+    app = _part(open_page, run_id, "Subgroups")
+    app.button(key="judged_subgroups").click().run()
+    job = background.wait(background.find(f"subgroups out_of_fold {run_id}"), 300)
+    assert job.state == "done", job.error
+    assert recorded.recorded_subgroups(run_id, "out_of_fold")["sentence"] in _says(
+        _part(open_page, run_id, "Subgroups")
+    )
+
+
+def test_the_report_is_there_to_take_away(open_page, copied) -> None:
+    app = _part(open_page, copied[1], "Report")
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert {"Report (HTML)", "Figures (csv)", "Everything (JSON)"} <= {*labels}
 
 
 @pytest.mark.parametrize("part", ["History", "Validation", "Data", "Settings"])
@@ -108,6 +149,11 @@ def test_two_are_compared_on_the_same_folds(open_page, copied) -> None:
     app = open_page("pages/4_Runs.py", run=first)
     app.selectbox(key="runs_other").set_value(second).run()
     assert not app.exception and "Out of fold, picture by picture" in _says(app)
+    assert "**Figures out of fold**" in _says(app) and "**Confusion matrix, out of fold**" in _says(app)
+    figures = next(
+        frame.value for frame in app.dataframe if "best epoch" in frame.value.get("Figure", pd.Series()).tolist()
+    )
+    assert set(figures.set_index("Figure").loc["best epoch"]) == {"one a fold"}
     app.button(key="compare_differences").click().run()
     job = next(job for key, job in background._jobs.items() if key.startswith(f"differences {first}"))
     background.wait(job, 300)

@@ -84,7 +84,7 @@ def test_from_the_mapping_over_the_overlap_to_the_figures(open_page, install_bun
     assert metrics["To judge on"] == "60" and metrics["The model's own, left out"] == "0"
 
     app.button(key="evaluate_start").click().run()
-    name = _wait("external").result
+    name = _wait("external").result["id"]
     app.run()
     assert not app.exception and not app.error
     assert app.query_params["evaluation"] == [name] or app.query_params["evaluation"] == name

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from pages.ui.judged import charts
+from pages.ui.judged.cells import cells_chart
 from pages.ui.judged.figures import share_words
+from pages.ui.judged.forest import forest_chart
 from skin_core.evaluation.scored import Scored
 from skin_core.services.judged import Interval
 from skin_core.services.judged_curves import Curves, curves_of_scored
@@ -71,15 +73,17 @@ def test_scores_of_each_outcome_are_shares_of_their_own(curves: Curves) -> None:
 
 def test_a_forest_tells_n_and_leaves_out_nothing_that_it_was_given() -> None:
     rows = [("sex: female", 34, 0.9, 0.8, 0.95), ("sex: <b>male</b>", 1026, 0.7, 0.6, 0.8)]
-    figure = charts.forest_chart(rows, 0.8, x="AUC")
+    figure = forest_chart(rows, 0.8, x="AUC")
     assert list(figure.data[0].y) == ["sex: female (34)", "sex: &lt;b&gt;male&lt;/b&gt; (1,026)"]
     assert list(figure.data[0].error_x.array) == pytest.approx([0.05, 0.1])
-    assert charts.forest_chart([], float("nan"), x="AUC").data[0].x.size == 0
+    assert forest_chart([], float("nan"), x="AUC").data[0].x.size == 0
+    long = forest_chart([("skin tone (estimated): very light", 174, 0.9, 0.8, 0.95)], 0.8, x="AUC")
+    assert list(long.data[0].y) == ["skin tone (estimated):<br>very light (174)"]
 
 
 def test_each_cell_can_be_chosen_and_read() -> None:
     counts = np.array([[8, 2], [0, 0]])
-    figure = charts.cells_chart(counts, ["nv", "mel"])
+    figure = cells_chart(counts, ["nv", "mel"])
     points = figure.data[1]
     assert list(zip(points.y, points.x, strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     # Plotly chooses no point where dragging is switched off.

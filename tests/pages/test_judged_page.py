@@ -53,7 +53,9 @@ def test_headlines_with_intervals_and_how_often_the_split_was_read(open_page, ev
     table = app.table[0].value
     assert table["Figure"].tolist() == [found.row(name).title for name in judged.HEADLINES]
     assert table["Figure"].iloc[0].startswith("AUC, melanoma") and table["Figure"].iloc[-1] == "Accuracy"
-    assert "always naming the largest class gives" in table["In words"].iloc[-1]
+    words = dict(zip(table["Figure"], table["In words"], strict=True))
+    assert words["Specificity at the threshold"].endswith("of the benign are not referred")
+    assert "always naming the largest class gives" in words["Accuracy"]
     assert table["n"].tolist() == [found.row(name).n for name in judged.HEADLINES]
     assert "was read once" in _says(app) and found.intervals in _says(app)
 

@@ -73,6 +73,16 @@ def test_without_a_model_it_says_what_to_do_next(open_page) -> None:
     assert app.title[0].value != "Screen a lesion"
 
 
+def test_two_models_of_one_title_are_told_apart(open_page, install_bundle) -> None:
+    install_bundle("first")
+    install_bundle("second")
+    app = open_page(PAGE)
+    assert not app.exception
+    assert app.selectbox(key="screen_bundle").options == ["Tiny network (first)", "Tiny network (second)"]
+    install_bundle("third", title="Another")
+    assert open_page(PAGE).selectbox(key="screen_bundle").options[-1] == "Another"
+
+
 def test_one_model_asks_nothing_and_stands_by_its_warning(open_page, install_bundle) -> None:
     install_bundle("only")
     app = open_page(PAGE)

@@ -84,6 +84,9 @@ def test_the_form_offers_the_familys_own_space(open_page, demo_ham10000: Path) -
     assert app.multiselect(key="space.run.light_residual").value == list(space)
     for key, raw in space.items():
         assert app.text_input(key=f"space.run.light_residual.{key}").value == raw
+    # A search refuses folds, so they are not asked for.
+    assert "search.run.light_residual.epochs" in {box.key for box in app.number_input}
+    assert not [box.key for box in app.number_input if box.key.endswith(".folds")]
     told = [caption.value for caption in app.caption]
     assert "from 0.0001 to 0.01, by its logarithm" in told
     assert "one of 16, 32, 64" in told

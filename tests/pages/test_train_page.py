@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.ui.run_status import choice_words
+from pages.ui.run_status import choice_words, titles_of
 from pages.ui.words import plain
 from skin_core.config import RunConfig
 from skin_core.models.registry import all_families, default_config
@@ -100,8 +100,14 @@ def test_a_run_to_choose_is_told_in_words_that_stay_true(demo_ham10000: Path) ->
     run_id = runs.create_run(default_config("light_cnn", str(demo_ham10000)).model_copy(update={"title": "Mine"}))
     view = runs.get_run(run_id)
     for status in ("queued", "preparing", "running", "stopping"):
-        assert choice_words(replace(view, status=status)) == f"Mine, at work ({run_id[:15]})"
-    assert choice_words(replace(view, status="finished")) == f"Mine, finished ({run_id[:15]})"
+        assert choice_words([replace(view, status=status)])[run_id] == f"Mine, at work ({run_id[:15]})"
+    assert choice_words([replace(view, status="finished")])[run_id] == f"Mine, finished ({run_id[:15]})"
+    # Two of one title and second are told apart by the end of the id, while one of them is still at work, too.
+    twin = replace(view, run_id=f"{run_id[:-4]}zzzz", status="finished")
+    words = choice_words([view, twin])
+    assert words[run_id] == f"Mine, at work ({run_id[:15]}, {run_id[-4:]})"
+    assert words[twin.run_id] == f"Mine, finished ({run_id[:15]}, zzzz)"
+    assert titles_of([view, twin]) == [f"Mine ({run_id[-4:]})", "Mine (zzzz)"] and titles_of([view]) == ["Mine"]
 
 
 def test_a_picture_in_the_address_is_not_fetched(open_page, demo_ham10000: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pages.ui.live_charts import shortened
-from pages.ui.words import plain, probability_words
+from pages.ui.words import alike, plain, probability_words, told_apart
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,14 @@ def test_a_long_name_keeps_the_whole_words_of_its_end() -> None:
     assert shortened("9-class CNN with balancing") == "…with balancing"
     assert shortened("short") == "short"
     assert shortened("x" * 30) == "…" + "x" * 17
+
+
+def test_names_that_come_twice_are_told_apart_and_no_others() -> None:
+    names = {"1-one-ab12": "Mine", "1-one-cd34": "Mine", "2-one-ab12": "Other"}
+    assert alike(names) == {"1-one-ab12", "1-one-cd34"}
+    assert told_apart(names) == {"1-one-ab12": "ab12", "1-one-cd34": "cd34", "2-one-ab12": ""}
+    # The same end, too: then the whole id.
+    assert told_apart({"1-one-ab12": "Mine", "1-two-ab12": "Mine"}) == {
+        "1-one-ab12": "1-one-ab12",
+        "1-two-ab12": "1-two-ab12",
+    }

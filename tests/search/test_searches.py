@@ -259,6 +259,12 @@ def test_what_its_runs_would_refuse_is_refused_at_once(tmp_path: Path, demo_ham1
     frozen = run_config(demo_ham10000, freeze_backbone=True)
     with pytest.raises(ConfigError, match="no pretrained backbone"):
         searches.create_search(searches.propose(frozen, space=["batch_size=8,16"]))
+    before = [search.name for search in searches.list_searches()]
+    with pytest.raises(
+        ConfigError, match="4 folds would train as many networks a trial; set folds to 0, and cross-val"
+    ):
+        searches.start_search(searches.propose(run_config(demo_ham10000, folds=4), space=["batch_size=8,16"]))
+    assert [search.name for search in searches.list_searches()] == before
     with pytest.raises(ConfigError, match="'batch_size' is both set and searched"):
         searches.propose(run_config(demo_ham10000), space=["batch_size=8,16"], fixed=["batch_size"])
     with pytest.raises(ConfigError, match="names 'batch_size' twice"):

@@ -43,6 +43,8 @@ def test_a_declaration_is_read(key: str, raw: str, expected: Dimension) -> None:
         ("seed", "1,2", "it would choose the luckiest draw"),
         ("monitor", "val_auc,val_loss", "it is what the trials are compared by"),
         ("max_images", "100,200", "it would change what the trials are compared on"),
+        ("folds", "0,5", "'folds' cannot be searched: trials are compared on one validation split"),
+        ("cv_select", "inner,held", "'cv_select' cannot be searched"),
         ("balance", "0:1", "'balance' is no number"),
         ("learning_rate", "0:0.1:log", "A logarithmic range begins above 0; 'learning_rate' begins at 0"),
         ("learning_rate", "0.1:0.01", "the lower end of 'learning_rate' first; got 0.1:0.01"),

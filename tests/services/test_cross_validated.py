@@ -2,65 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from handmade_folds import FOLDS, N, keep, noisy
 
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
-from skin_core.evaluation.scored import Scored
 from skin_core.models.registry import default_config
-from skin_core.screening.predictions import save_predictions
 from skin_core.services import cross_validation, estimates, judged, runs
 from skin_core.services.figure_rows import Interval
-from skin_core.training.folder import RunFolder
-
-N = 200
-IDS = np.array([f"i{number:03}" for number in range(N)])
-
-
-def _scored(noise: float, seed: int) -> Scored:
-    labels = np.random.default_rng(0).integers(0, 2, N)
-    risk = 1 / (1 + np.exp(-(3 * labels - 1.5 + noise * np.random.default_rng(seed).normal(0, 1, N))))
-    return Scored(
-        classes=("benign", "mel"),
-        labels=labels,
-        levels=2 * labels,
-        melanoma=labels,
-        groups=np.array([f"lesion {number // 2}" for number in range(N)]),
-        probabilities=np.stack([1 - risk, risk], axis=1),
-        risk=risk,
-        melanoma_column=1,
-    )
-
-
-def _keep(tmp_path, scored: Scored, folds: np.ndarray) -> str:
-    run_id = runs.create_run(default_config("light_residual", str(tmp_path)).model_copy(update={"folds": 4}))
-    folder = RunFolder.of(run_id)
-    rows = "".join(f"{name},{name},{fold}\n" for name, fold in zip(IDS, folds, strict=True))
-    folder.folds.write_text("image_id,group,fold\n" + rows)
-    save_predictions(folder.out_of_fold, IDS, scored)
-    figures = {
-        name: {part: None if math.isnan(value) else value for part, value in entry.items()}
-        for name, entry in scored.metrics(resamples=50).items()
-    }
-    members = []
-    for fold in range(1, 5):
-        value = {1: 0.8, 2: 0.9, 3: None, 4: 0.7}[fold]
-        members.append(
-            {"fold": fold, "n": 50, "n_groups": 25, "n_train": 120, "epoch": 2, "epochs": 3, "seconds": 60.0}
-            | {"metrics": {"macro_auc": value}}
-        )
-    record = {"folds": 4, "select": "inner", "metrics": figures, "members": members}
-    record |= {"intervals": "By hand.", "notes": ["One."], "time": "2026-01-01T00:00:00+00:00"}
-    folder.cross_validation.write_text(json.dumps(record))
-    return run_id
-
-
-FOLDS = np.arange(N) // 2 % 4 + 1
 
 
 def test_the_spread_over_folds_by_hand() -> None:
@@ -75,7 +27,7 @@ def test_the_spread_over_folds_by_hand() -> None:
 
 
 def test_a_finished_run_is_told(tmp_path) -> None:
-    run_id = _keep(tmp_path, _scored(1.0, 1), FOLDS)
+    run_id = keep(tmp_path, noisy(1.0, 1))
     assert judged.available(run_id) == ("out_of_fold",)
     found = cross_validation.cross_validated(run_id=run_id)
     assert (found.folds, found.select, found.pooled.n, found.pooled.n_groups) == (4, "inner", N, 100)
@@ -87,7 +39,7 @@ def test_a_finished_run_is_told(tmp_path) -> None:
 
 
 def test_the_better_settings_are_told_picture_by_picture(tmp_path) -> None:
-    sharp, blunt = _keep(tmp_path, _scored(1.0, 1), FOLDS), _keep(tmp_path, _scored(5.0, 2), FOLDS)
+    sharp, blunt = keep(tmp_path, noisy(1.0, 1)), keep(tmp_path, noisy(5.0, 2))
     found = cross_validation.compare_cross_validated(first=sharp, second=blunt, resamples=300)
     area = next(row for row in found.rows if row.name == "malignancy_auc")
     assert found.n == N and area.difference > 0 and area.low > 0 and area.p < 0.05 and area.p_delong < 0.05
@@ -97,8 +49,8 @@ def test_the_better_settings_are_told_picture_by_picture(tmp_path) -> None:
 
 
 def test_other_folds_are_not_compared(tmp_path) -> None:
-    run_id = _keep(tmp_path, _scored(1.0, 1), FOLDS)
-    other = _keep(tmp_path, _scored(1.0, 1), (FOLDS % 4) + 1)
+    run_id = keep(tmp_path, noisy(1.0, 1))
+    other = keep(tmp_path, noisy(1.0, 1), (FOLDS % 4) + 1)
     single = runs.create_run(default_config("light_residual", str(tmp_path)))
     with pytest.raises(RunError, match="different folds"):
         cross_validation.compare_cross_validated(first=run_id, second=other)
@@ -107,8 +59,8 @@ def test_other_folds_are_not_compared(tmp_path) -> None:
 
 
 def test_classes_that_differ_are_not_compared(tmp_path) -> None:
-    run_id = _keep(tmp_path, _scored(1.0, 1), FOLDS)
-    other = _keep(tmp_path, replace(_scored(1.0, 1), classes=("a", "b")), FOLDS)
+    run_id = keep(tmp_path, noisy(1.0, 1))
+    other = keep(tmp_path, replace(noisy(1.0, 1), classes=("a", "b")))
     with pytest.raises(RunError, match="different classes"):
         cross_validation.compare_cross_validated(first=run_id, second=other)
 

@@ -24,6 +24,17 @@ def test_opened_sets_are_remembered_newest_first(demo_folder: Path, demo_ham1000
     assert first.title.endswith("/folder (synthetic, 60 images)")
 
 
+def test_two_sets_of_one_title_are_told_apart_by_their_paths(demo_folder: Path, tmp_path: Path) -> None:
+    copies = [tmp_path / side / "study" / "images" for side in ("a", "b")]
+    for copy in copies:
+        shutil.copytree(demo_folder, copy)
+        datasets.open_dataset(copy)
+    datasets.open_dataset(demo_folder)
+    titles = datasets.titles_of(datasets.known_datasets())
+    assert {titles[str(copy)] for copy in copies} == {str(copy) for copy in copies}
+    assert titles[str(demo_folder)].endswith("/folder (synthetic, 60 images)")
+
+
 def test_a_forgotten_or_gone_set_is_not_offered(demo_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(demo_folder, copy)

@@ -171,7 +171,7 @@ def test_labels_that_say_nothing_are_refused(bundle: str, strangers: Path, tmp_p
 
 
 def test_an_evaluation_is_there_after_a_restart(bundle: str, clinic: Path) -> None:
-    name = external.evaluate_and_report(bundle, clinic, other_ids=True)
+    name = external.evaluate_bundle(bundle, clinic, other_ids=True, report=True)["id"]
     (listed,) = external_folder.listed()
     assert (listed.id, listed.bundle, listed.data, listed.n) == (name, "mine", "clinic", 84)
     found = judged(name, "external")

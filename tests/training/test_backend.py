@@ -10,7 +10,7 @@ import pytest
 
 from skin_core.errors import ConfigError, RunError
 from skin_core.training import backend
-from skin_core.training.worker import sentence_of
+from skin_core.training.process import sentence_of
 
 THERE = [name for name in backend.TITLES if backend.installed(name)]
 NOT_THERE = [name for name in backend.TITLES if not backend.installed(name)]

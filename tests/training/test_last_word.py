@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skin_core.training.folder import RunFolder
-from skin_core.training.worker import room_for_the_last_word, sentence_of
+from skin_core.training.process import room_for_the_last_word, sentence_of
 
 FULL = "No space is left in the workspace; free some, then resume the run."
 

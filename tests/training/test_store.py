@@ -17,7 +17,7 @@ from skin_core.services import runs
 from skin_core.training import queue, store
 from skin_core.training.folder import BATCH_COLUMNS, RunFolder, append_rows
 from skin_core.training.liveness import is_alive, record_worker
-from skin_core.training.worker import sentence_of
+from skin_core.training.process import sentence_of
 
 
 def make(data, **values) -> str:
@@ -201,6 +201,7 @@ def test_errors_become_sentences():
     assert "No space" in sentence_of(OSError(28, "No space left on device"))
     unexpected = sentence_of(ValueError("odd\nsecond line"))
     assert unexpected == "Training stopped because of an unexpected error (ValueError: odd); the log has the details."
+    assert sentence_of(MemoryError(), "The search").startswith("The search ran out of memory;")
 
 
 def test_the_service_loads_no_heavy_library():

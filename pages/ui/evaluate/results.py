@@ -9,7 +9,7 @@ from pages.ui import page
 from pages.ui.judged import store
 from pages.ui.judged.figures import share_words
 from pages.ui.judged.section import show_evaluation
-from pages.ui.words import count, figure, in_hundred, plain
+from pages.ui.words import count, figure, in_hundred, plain, told_apart
 from skin_core.services import external_folder
 from skin_core.services.external_folder import Listed
 from skin_core.services.judged import Interval, Judged
@@ -66,11 +66,15 @@ def _choose(kept: list[Listed]) -> Listed:
             st.warning(f"There is no evaluation '{plain(asked)}' in this workspace.", icon=":material/search_off:")
     if st.session_state.get("evaluate_chosen") not in by_id:
         st.session_state.pop("evaluate_chosen", None)
-    chosen = st.selectbox(
-        "Evaluation", list(by_id), format_func=lambda name: _words(by_id[name]), key="evaluate_chosen"
-    )
+    chosen = st.selectbox("Evaluation", list(by_id), format_func=_labels(kept).__getitem__, key="evaluate_chosen")
     st.query_params["evaluation"] = chosen
     return by_id[chosen]
+
+
+def _labels(kept: list[Listed]) -> dict[str, str]:
+    labels = {entry.id: _words(entry) for entry in kept}
+    ends = told_apart(labels)
+    return {name: f"{words} ({ends[name]})" if ends[name] else words for name, words in labels.items()}
 
 
 def _words(entry: Listed) -> str:

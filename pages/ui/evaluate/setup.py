@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.ui import dataset_store, page
+from pages.ui.bundle_choice import choose_bundle
 from pages.ui.dataset_picker import open_panel
 from pages.ui.evaluate.mapping import ask_mapping
 from pages.ui.jobs import running, show_job
@@ -30,7 +31,7 @@ def set_up() -> None:
         if st.button("Train a model", key="evaluate_train", icon=":material/model_training:"):
             st.switch_page("pages/3_Train.py")
         return
-    info = _choose_model(infos)
+    info = choose_bundle(infos, "evaluate_bundle")
     if not is_trusted(info):
         ask_for_trust(info)
         return
@@ -54,20 +55,6 @@ def set_up() -> None:
     found = _check(info, manifest, path)
     if found is not None:
         _start(info, manifest, path, key, changed, found)
-
-
-def _choose_model(infos: list[BundleInfo]) -> BundleInfo:
-    by_name = {info.name: info for info in infos}
-    names = list(by_name)
-    wanted = st.query_params.get("bundle", "starter")
-    chosen = st.selectbox(
-        "Model",
-        names,
-        index=names.index(wanted) if wanted in by_name else 0,
-        format_func=lambda name: by_name[name].title,
-        key="evaluate_bundle",
-    )
-    return by_name[chosen]
 
 
 def _choose_data() -> str | None:
@@ -98,7 +85,7 @@ def _under_way(key: str) -> bool:
     job = show_job(key)
     if job is not None:
         background.forget(key)
-        st.query_params["evaluation"] = job.result
+        st.query_params["evaluation"] = job.result["id"]
         st.session_state["evaluate_ended"] = True
         st.session_state.pop("evaluate_chosen", None)
         st.rerun()
@@ -169,10 +156,11 @@ def _start(info: BundleInfo, manifest: Manifest, path: str, key: str, changed: d
         background.start(
             key,
             "Evaluating",
-            external.evaluate_and_report,
+            external.evaluate_bundle,
             bundle=str(info.path),
             data=path,
             mapping=changed,
+            report=True,
             **options,
         )
         # A reload shall show this one's progress, not an earlier result.

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.figures import show
 from pages.ui.judged import store
-from pages.ui.judged.charts import cells_chart
+from pages.ui.judged.cells import cells_chart
 from pages.ui.picture_grid import picture
 from pages.ui.words import count, plain
 from skin_core.services.judged import Judged

@@ -1,10 +1,9 @@
-"""Charts of an evaluation. Pure: arrays in, a Plotly figure out; colour never alone, lines named where they end."""
+"""Curves of one question. Pure: arrays in, a Plotly figure out; colour never alone, lines named where they end."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,7 @@ def roc_chart(found: Curves, point: tuple[float, float] | None = None) -> Figure
     """
     figure = _with_band(found.roc)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dot"}, hoverinfo="skip")
-    _say(figure, 0.62, 0.56, "chance", GREY)
+    _say(figure, 0.6, 0.55, "chance", GREY, xanchor="left", yanchor="top")
     if point is not None and not any(math.isnan(value) for value in point):
         _mark(figure, 1 - point[1], point[0], "threshold")
     calm(figure, height=_HEIGHT, x="Others called positive (1 - specificity)", y="Positives found (sensitivity)")
@@ -89,7 +88,7 @@ def reliability_chart(found: Curves) -> Figure:
     figure.update_yaxes(title_text="Images", rangemode="tozero", nticks=3, row=2, col=1)
     figure.update_xaxes(range=[0, 1])
     figure.update_xaxes(title_text="Probability said", row=2, col=1)
-    _say(figure, 0.8, 0.86, "as said", GREY)
+    _say(figure, 0.6, 0.55, "as said", GREY, xanchor="left", yanchor="top")
     return figure
 
 
@@ -153,98 +152,6 @@ def histogram_chart(found: Curves) -> Figure:
     if found.threshold is not None and found.threshold <= 1:
         figure.add_vline(x=found.threshold, line_dash="dash", line_color=GREY)
         _say(figure, found.threshold, 1.08 * most, "threshold", GREY, xanchor="left")
-    return figure
-
-
-def forest_chart(rows: Sequence[tuple[str, int, float, float, float]], overall: float, *, x: str) -> Figure:
-    """One line a level with its interval and n; the figure of all images as a vertical line.
-
-    Args:
-        rows: name, n, value, low, high; from top to bottom. A row whose value is NaN has no mark.
-        overall: the figure of all images; NaN draws no line.
-        x: what the figure is.
-    """
-    import plotly.graph_objects as go
-
-    names = [f"{html.escape(name)} ({n:,})" for name, n, *_ in rows]
-    values = np.array([row[2:] for row in rows], dtype=float).reshape(len(rows), 3)
-    figure = go.Figure(
-        go.Scatter(
-            x=values[:, 0],
-            y=names,
-            mode="markers",
-            marker={"size": 10, "color": BLUE, "symbol": "square"},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": np.nan_to_num(values[:, 2] - values[:, 0]),
-                "arrayminus": np.nan_to_num(values[:, 0] - values[:, 1]),
-                "color": BLUE,
-                "thickness": 1.5,
-            },
-            customdata=values[:, 1:],
-            hovertemplate="%{y}: %{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})<extra></extra>",
-        )
-    )
-    calm(figure, height=90 + 30 * max(1, len(rows)), x=x)
-    lowest = float(np.nanmin(values[:, :2], initial=1.0)) if len(rows) else 0.0
-    figure.update_xaxes(range=[min(0.5, math.floor(lowest * 10) / 10), 1.01])
-    figure.update_yaxes(type="category", autorange="reversed", categoryorder="array", categoryarray=names)
-    if not math.isnan(overall):
-        figure.add_vline(x=overall, line_dash="dash", line_color=GREY)
-        figure.add_annotation(x=overall, y=1.02, yref="paper", text="all", showarrow=False, yanchor="bottom")
-    return figure
-
-
-def cells_chart(counts: np.ndarray, names: Sequence[str]) -> Figure:
-    """A confusion matrix whose cells can be chosen: counts, coloured by the share of the true class.
-
-    Args:
-        counts: int (C, C), true class by row. names: C.
-
-    Points are numbered row by row: point ``true * C + predicted``.
-    """
-    import plotly.graph_objects as go
-
-    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    share = counts / totals
-    n = len(names)
-    row, column = (grid.ravel() for grid in np.mgrid[:n, :n])
-    figure = go.Figure(
-        go.Heatmap(
-            z=share,
-            x=list(range(n)),
-            y=list(range(n)),
-            colorscale="Cividis",
-            zmin=0,
-            zmax=1,
-            colorbar={"title": {"text": "Share of<br>true class"}, "tickformat": ".0%", "thickness": 12},
-            hoverinfo="skip",
-        )
-    )
-    # Plotly tells clicks on points, not on cells of a heat map.
-    figure.add_scatter(
-        x=column,
-        y=row,
-        mode="markers+text",
-        marker={"size": 34, "symbol": "square", "color": "rgba(0, 0, 0, 0.01)"},
-        text=[f"{count:,}" for count in counts.ravel()],
-        # White on cividis' dark half, black on its bright one: AA contrast on both.
-        textfont={"color": ["#000000" if value > 0.5 else "#FFFFFF" for value in share.ravel()], "size": 14},
-        hovertext=[
-            f"true {html.escape(names[r])}, said {html.escape(names[c])}: {counts[r, c]:,} images ({share[r, c]:.0%})"
-            for r, c in zip(row, column, strict=True)
-        ],
-        hoverinfo="text",
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-    )
-    calm(figure, height=150 + 44 * n, x="Said", y="True class")
-    ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": [html.escape(name) for name in names]}
-    figure.update_yaxes(range=[n - 0.5, -0.5], showgrid=False, **ticks)
-    figure.update_xaxes(range=[-0.5, n - 0.5], showgrid=False, **ticks)
-    # Plotly chooses no point where dragging is switched off.
-    figure.update_layout(clickmode="event+select", dragmode="pan")
     return figure
 
 

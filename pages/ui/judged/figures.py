@@ -24,6 +24,12 @@ _SHARES = (
     "at_95_sensitivity",
     "accuracy",
 )
+_VALUE = "Value (95 % interval)"
+_WHOM = {
+    "melanoma_sensitivity": "of the melanomas",
+    "malignancy_sensitivity": "of the malignant or premalignant are referred",
+    "malignancy_specificity": "of the benign are not referred",
+}
 _CLASS_WORDS = {
     "auc": "AUC",
     "average_precision": "Average precision",
@@ -36,7 +42,10 @@ _CLASS_WORDS = {
 
 def show_figures(found: Judged) -> None:
     """Headlines, then everything folded."""
-    st.table(_table(found, HEADLINES), border="horizontal", hide_index=True)
+    # What a figure is of stands in its title or in its words: on a phone each column is dear.
+    headlines = _table(found, HEADLINES).drop(columns="Of")
+    headlines[_VALUE] = headlines[_VALUE].str.replace(" to ", "\u00a0to\u00a0")
+    st.table(headlines, border="horizontal", hide_index=True)
     st.caption(f"{count(found.n, 'image')} of {count(found.n_groups, *_one_of(found.group_word))}. {found.intervals}")
     with st.expander("All figures", icon=":material/table_rows:"):
         rest = tuple(row.name for row in found.rows if row.name not in HEADLINES)
@@ -51,7 +60,10 @@ def show_figures(found: Judged) -> None:
 
 def people_words(row: Row) -> str:
     """A share as a count of people, "" for figures that are none."""
-    return share_words(row.figure) if row.name.endswith(_SHARES) else ""
+    if not row.name.endswith(_SHARES):
+        return ""
+    whom = _WHOM.get(row.name, "") if not math.isnan(row.figure.value) else ""
+    return f"{share_words(row.figure)} {whom}".strip()
 
 
 def share_words(value: Interval) -> str:
@@ -85,13 +97,13 @@ def _table(found: Judged, names: tuple[str, ...]) -> pd.DataFrame:
             {
                 "Of": row.part,
                 "Figure": row.title,
-                "Value (95 % interval)": row.figure.in_words(),
+                _VALUE: row.figure.in_words(),
                 "In words": "; ".join(words for words in (people_words(row), row.beside) if words),
                 "n": row.n,
             }
             for row in rows
         ],
-        columns=["Of", "Figure", "Value (95 % interval)", "In words", "n"],
+        columns=["Of", "Figure", _VALUE, "In words", "n"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,27 +15,19 @@ from pages.ui.judged import store
 from pages.ui.words import count, duration, figure
 from skin_core.services import results
 from skin_core.services.cross_validation import CrossValidated, Spread
+from skin_core.services.figure_rows import ON_ONE_AXIS
 from skin_core.services.judged import HEADLINES, Judged
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Figures between 0 and 1 of which more is better: they can share an axis.
-_DRAWN = ("melanoma_auc", "malignancy_auc", "macro_auc", "balanced_accuracy", "accuracy")
-_SHORT = {
-    "melanoma_auc": "AUC, melanoma",
-    "malignancy_auc": "AUC, malignant or premalignant",
-    "macro_auc": "AUC, mean over classes",
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-}
 PREDICTIONS = "out_of_fold.csv"
 
 
 def show_folds(found: Judged) -> None:
     """The spread as a picture and in numbers, and the predictions to take away."""
     told = store.cross_validated(found.run_id)
-    drawn = [entry for name in _DRAWN if (entry := told.over_folds(name)) is not None and entry.n]
+    drawn = [entry for name in ON_ONE_AXIS if (entry := told.over_folds(name)) is not None and entry.n]
     if drawn:
         show(spread_chart(drawn), key="judged_spread", tools=True)
         st.caption(
@@ -66,11 +59,11 @@ def spread_table(told: CrossValidated) -> pd.DataFrame:
         [
             {
                 "Figure": entry.title,
+                "All together (95 % interval)": entry.pooled.in_words(),
                 "Mean of the folds": figure(entry.mean),
                 "Standard deviation": figure(entry.sd),
                 "Least to greatest": "undefined" if not entry.n else f"{entry.low:.3f} to {entry.high:.3f}",
                 "Folds": entry.n,
-                "All together (95 % interval)": entry.pooled.in_words(),
             }
             for entry in rows
         ]
@@ -87,7 +80,7 @@ def member_table(told: CrossValidated) -> pd.DataFrame:
                 f"{told.pooled.group_word.capitalize()} held": member.n_groups,
                 "Images learnt from": member.n_train,
                 "Epoch kept": f"{member.epoch} of {member.epochs}",
-                **{_SHORT[name]: figure(member.figures.get(name, math.nan)) for name in _DRAWN},
+                **{ON_ONE_AXIS[name]: figure(member.figures.get(name, math.nan)) for name in ON_ONE_AXIS},
                 "Time": duration(member.seconds),
             }
             for member in told.members
@@ -150,7 +143,8 @@ def spread_chart(rows: list[Spread]) -> Figure:
     drawing.update_xaxes(range=[min(0.5, math.floor(lowest * 10) / 10), 1.01])
     drawing.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=[_SHORT.get(entry.name, entry.title) for entry in rows],
+        # In two lines, or on a phone the names take more room than the points.
+        ticktext=["<br>".join(wrap(ON_ONE_AXIS.get(entry.name, entry.title), 16)) for entry in rows],
         range=[len(rows) - 0.5, -0.5],
         showgrid=False,
     )

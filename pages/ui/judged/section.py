@@ -32,7 +32,14 @@ _PARTS = {
     "Subgroups": show_subgroups,
     "Report": show_report,
 }
-_OF_FOLDS = {"Figures": show_figures, "Folds": show_folds, "Curves": show_curves, "Mistakes": show_cases}
+_OF_FOLDS = {
+    "Figures": show_figures,
+    "Folds": show_folds,
+    "Curves": show_curves,
+    "Mistakes": show_cases,
+    "Subgroups": show_subgroups,
+    "Report": show_report,
+}
 # Subgroups and the report belong to an evaluation on pictures of its own, the check of the heat maps to a run.
 _NOT_OF = {"validation": ("Subgroups", "Report"), "external": ("Heat maps",)}
 

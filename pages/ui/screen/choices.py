@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -48,26 +47,6 @@ class Picture:
     def of(cls, name: str, data: bytes) -> Picture:
         """A picture with its digest."""
         return cls(name, data, hashlib.sha256(data).hexdigest())
-
-
-def choose_bundle(infos: Sequence[BundleInfo]) -> BundleInfo:
-    """The model to screen with: the one that the address names, else the starter, else the first.
-
-    With a single model there is nothing to choose, and nothing is asked.
-    """
-    if len(infos) == 1:
-        return infos[0]
-    by_name = {info.name: info for info in infos}
-    wanted = st.query_params.get("bundle", "starter")
-    names = list(by_name)
-    chosen = st.selectbox(
-        "Model",
-        names,
-        index=names.index(wanted) if wanted in by_name else 0,
-        format_func=lambda name: by_name[name].title,
-        key="screen_bundle",
-    )
-    return by_name[chosen]
 
 
 def choose_pictures() -> list[Picture]:

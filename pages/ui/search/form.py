@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import dataset_store
 from pages.ui.errors import show_error, showing_errors
 from pages.ui.run_choice import Choice, choose_what
-from pages.ui.run_form import run_form
+from pages.ui.run_form import CROSS_VALIDATION, run_form
 from pages.ui.search.words import dimension_words, setting_words
 from pages.ui.words import count, duration, plain
 from skin_core.config import RunConfig
@@ -38,8 +38,10 @@ def new_search() -> str | None:
     with stays:
         st.caption("The first trial takes these settings as they are, where the ranges hold them; the rest stays so.")
         try:
+            # Trials are compared on one validation split: a search refuses folds.
+            without = ("title", *CROSS_VALIDATION)
             run = run_form(
-                choice.defaults, choice.family, manifest, risk_levels, key=f"search.{choice.key}", without=("title",)
+                choice.defaults, choice.family, manifest, risk_levels, key=f"search.{choice.key}", without=without
             )
         except ConfigError as error:
             show_error(error)
