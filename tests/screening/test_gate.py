@@ -9,7 +9,7 @@ from skin_core.screening.gate import COMPONENTS, Gate
 
 
 def fitted(features: np.ndarray) -> Gate:
-    images = np.random.default_rng(9).integers(0, 256, (len(features), 8, 8, 3), dtype=np.uint8)
+    images = np.random.default_rng(9).integers(0, 256, (len(features), 32, 32, 3), dtype=np.uint8)
     return Gate.fit(features, images, features, images)
 
 
