@@ -77,12 +77,9 @@ def _title(network: str, side: int, backend: str) -> str:
 
 def _has(backend: str) -> bool:
     try:
-        found = subprocess.run(
-            [str(_PYTHONS[backend]), "-c", f"import {backend}, keras"],
-            env={"KERAS_BACKEND": backend},
-            capture_output=True,
-            check=False,
-        )
+        # Asked for only, not loaded, which takes seconds: a broken one is told by its first step.
+        code = f"from importlib.util import find_spec; assert find_spec('{backend}') and find_spec('keras')"
+        found = subprocess.run([str(_PYTHONS[backend]), "-c", code], env={}, capture_output=True, check=False)
     except FileNotFoundError:
         return False
     return found.returncode == 0

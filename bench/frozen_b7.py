@@ -14,12 +14,14 @@ from pathlib import Path
 from bench.harness import Finished, Ratio, Report, ratio, whole_process
 from bench.images import drawn_set, real_set
 from skin_core.config import Augmentation
-from skin_core.models.registry import default_config
+from skin_core.models.registry import default_config, family
 from skin_core.paths import cache_dir
 from skin_core.services.runs import create_run, epoch_history, get_run
 from skin_core.training import queue
 
 _VIEWS = 2
+# A quick run takes the smaller of the families that freeze a backbone under one sigmoid, on the same way.
+_FAMILY, _SMALL = "efficientnet_b7", "tbp_fusion"
 
 
 def run(quick: bool) -> Report:
@@ -28,13 +30,16 @@ def run(quick: bool) -> Report:
     data = real or drawn_set("folder", 32 if quick else 800)
     # The set's own test folder takes a fifth; training and validation together are what is asked for.
     n, size, epochs = (20, 32, 1) if quick else (500, 224, 5)
-    settings = {"image_size": size, "epochs": epochs, "max_images": n * 5 // 4, "schedule": "constant"}
+    settings = {
+        "family": _SMALL if quick else _FAMILY,
+        **{"image_size": size, "epochs": epochs, "max_images": n * 5 // 4, "schedule": "constant"},
+    }
     run_id, ours = _trained(data, settings)
     floor, floor_said = _alternative("floor", run_id)
     seconds = {"LesionLab": [ours.seconds], "floor": [floor.seconds]}
     history = epoch_history(run_id)
     report = Report(
-        f"frozen EfficientNetB7, {size} pixels, {epochs} epochs on {floor_said['images']} pictures, cold cache",
+        f"frozen {family(settings['family']).title}, {size} pixels, {epochs} epochs on {floor_said['images']} pictures, cold cache",
         settings={"set": "malignant-benign" if real else "drawn", "weights": "random", "batch": 32},
         seconds=seconds,
         ratios=[ratio("LesionLab over floor", seconds["LesionLab"], seconds["floor"], at_most=1.05)],
@@ -74,7 +79,7 @@ def run(quick: bool) -> Report:
 def _trained(data: Path, settings: dict) -> tuple[str, Finished]:
     for kept in ("features", "pixels", "signatures", "audits"):
         shutil.rmtree(cache_dir() / kept, ignore_errors=True)
-    config = default_config("efficientnet_b7", str(data)).model_copy(update={**settings, "weights": "random"})
+    config = default_config(_FAMILY, str(data)).model_copy(update={**settings, "weights": "random"})
     run_id = create_run(config)
     queue.take_ticket(run_id)
     finished = whole_process([sys.executable, "-m", "skin_core.training.worker", run_id])

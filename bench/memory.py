@@ -31,8 +31,8 @@ _PICTURE = (80, 60)
 
 def run(quick: bool) -> Report:
     """See the module."""
-    sizes = (120, 240) if quick else (5_000, 20_000, 50_000)
-    whole = blended_set(sizes[-1], bases=40 if quick else 120, size=_PICTURE)
+    sizes = (60, 120) if quick else (5_000, 20_000, 50_000)
+    whole = blended_set(sizes[-1], bases=12 if quick else 120, size=_PICTURE)
     report = Report(
         "peak memory of training and of prediction as a set grows",
         settings={"pictures": ", ".join(f"{n:,}" for n in sizes), "family": "light_cnn at 32 pixels, one epoch"},

@@ -11,12 +11,14 @@ import time
 import numpy as np
 
 import skin_core.quiet  # noqa: F401  (before TensorFlow is loaded)
+from skin_core.models.keras_alone import load_keras
 
 _CLASSES = tuple("abcdefg")
 
 
 def main() -> None:
     """Answers until standard input ends."""
+    load_keras()
     import keras
 
     from skin_core.models.family import ModelSpec

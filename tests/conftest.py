@@ -21,6 +21,41 @@ from skin_core.services.screening import trust_bundle
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# Most of the suite's time. What takes a minute must not begin when everything else is through, for then one core does
+# nothing: these files go first, the longest ahead. Those that make what all share (the tiny bundle, the cross-validated
+# run) lead, so that nobody waits for it.
+LONGEST = (
+    "pages/test_screen.py",
+    "browser/test_train_journey.py",
+    "training/test_cross_validation.py",
+    "bench/test_benches.py",
+    "training/test_worker.py",
+    "models/test_families.py",
+    "screening/test_publish.py",
+    "search/test_searches.py",
+    "services/test_ensembles.py",
+    "cli/test_verbs.py",
+    "pages/test_judged_page.py",
+    "pages/test_evaluate_page.py",
+    "pages/test_train_page.py",
+    "screening/test_variant.py",
+    "pages/test_runs_page.py",
+    "browser/test_cold_links.py",
+    "test_quiet.py",
+    "models/test_weights.py",
+    "pages/test_cross_validation_page.py",
+    "data/test_audit_twins.py",
+    "data/test_audit.py",
+    "pages/test_search_page.py",
+    "data/test_cache.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist would begin with the files that have most tests, which are the quickest, and end with the longest."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -68,7 +103,10 @@ def real_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test that asks for the tiny bundle or the cross-validated run waits for a training and an export, on a busy machine for minutes."""
+    """Long files first; and patience: whoever first asks for the tiny bundle or the cross-validated run waits for a training
+    and an export, on a busy machine for minutes."""
+    places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
     for item in items:
         waits = {"tiny_bundle", "crossed_run"} & {*getattr(item, "fixturenames", ())}
         if waits and item.get_closest_marker("timeout") is None:

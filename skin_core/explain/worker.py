@@ -7,6 +7,7 @@ from typing import Any
 
 import skin_core.quiet  # noqa: F401  (before TensorFlow is loaded)
 from skin_core.errors import BundleError
+from skin_core.models.keras_alone import load_keras
 from skin_core.screening.child import answer
 
 
@@ -17,6 +18,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         request: ``model`` (a ``.keras`` file), ``folder`` (with ``in.npz``: ``image`` uint8 (1, S, S, 3) and maybe
             ``tabular``; ``out.npy`` is written there), ``method``, ``column`` (of the class).
     """
+    load_keras()
     import keras
     import numpy as np
 

@@ -27,6 +27,7 @@ from skin_core.screening.loss import engine_losses
 from skin_core.screening.origin import describe
 from skin_core.screening.outputs import Outputs, outputs_of
 from skin_core.screening.predictions import save_predictions
+from skin_core.screening.random_graph import RANDOM, statistics_rows
 from skin_core.screening.record import BundleInfo, EngineRecord
 from skin_core.screening.truth import group_word, scored
 from skin_core.screening.variant import TOLERANCE, Variant
@@ -133,10 +134,16 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
     validation = usable_rows(cache, prepared, "validation")
     if not len(validation):
         raise BundleError(f"Run {folder.run_id} has no validation picture left; the bundle could not be calibrated.")
-    rows = {"train": usable_rows(cache, prepared, "train"), "validation": validation}
+    all_groups = groups_of(folder, prepared)
+    groups = all_groups[validation]
+    rows = {
+        "train": usable_rows(cache, prepared, "train"),
+        "validation": validation,
+        "random": statistics_rows(validation, all_groups, config.seed),
+    }
 
     progress(Progress("Exporting to LiteRT and comparing with Keras", 0, 0))
-    exported = _export(folder, out, cache, rows, prepared.tabular, variant)
+    exported = _export(folder, out, cache, rows, prepared.tabular, variant, config.seed)
     engine = Engine((out / "screen.tflite").read_bytes())
     on_validation = outputs_of(
         engine, cache.pixels, validation, prepared.tabular, what="Calibrating on validation", progress=progress
@@ -154,7 +161,6 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
         tolerance=TOLERANCE[exported["engine"]],
     )
     described = describe(folder, config, prepared)
-    groups = groups_of(folder, prepared)[validation]
     info = described.model_copy(update={"parity": exported["parity"], "precision": record.kind, "engine": record})
     frame, labels = prepared.manifest.frame.iloc[validation], prepared.labels[validation]
     facts = {"seed": config.seed, "word": group_word(prepared.manifest)}
@@ -204,10 +210,11 @@ def _export(
     rows: dict[str, np.ndarray],
     tabular: np.ndarray | None,
     variant: Variant,
+    seed: int,
 ) -> dict:
     validation, training = rows["validation"], rows["train"]
     places = np.unique(np.linspace(0, len(validation) - 1, PARITY_SAMPLES).round().astype(int))
-    chosen = {"": validation[places]}
+    chosen = {"": validation[places], "random": rows["random"]}
     if variant.engine == "int8" or variant.prune:
         # What an engine is fitted to is training pictures only.
         chosen["examples"] = training[:: max(1, len(training) // EXAMPLES)][:EXAMPLES]
@@ -224,6 +231,8 @@ def _export(
         "engine": variant.engine,
         "prune": variant.prune,
         "views": variant.views,
+        "random": RANDOM,
+        "seed": seed,
     }
     answer = child.call("skin_core.screening.export_worker", request)
     (out / "samples.npz").unlink()

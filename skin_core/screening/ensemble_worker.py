@@ -7,6 +7,7 @@ from typing import Any
 
 import skin_core.quiet  # noqa: F401  (before TensorFlow is loaded)
 from skin_core.errors import BundleError
+from skin_core.models.keras_alone import load_keras
 from skin_core.screening.child import answer
 
 
@@ -21,6 +22,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     Returns:
         ``parity``: see `export.parity`; ``engine``: what became of it, since not every network can be float16.
     """
+    load_keras()
     import keras
     import numpy as np
 

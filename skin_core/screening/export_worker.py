@@ -7,6 +7,7 @@ from typing import Any
 
 import skin_core.quiet  # noqa: F401  (before TensorFlow is loaded)
 from skin_core.errors import BundleError
+from skin_core.models.keras_alone import load_keras
 from skin_core.screening.child import answer
 
 
@@ -16,12 +17,16 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     Args:
         request: ``model`` (a ``.keras`` file), ``samples`` (an ``.npz`` with ``images`` uint8 (N, S, S, 3) and maybe
             ``tabular``; training pictures ``examples`` and maybe ``examples_tabular`` where the variant asks for
-            them), ``out`` (a folder for ``screen.tflite``, ``model.keras`` and, beside a smaller engine,
-            ``full.tflite``: float32, unpruned, one view), ``engine``, ``prune``, ``views``: see `variant.Variant`.
+            them; pictures ``random`` and maybe ``random_tabular``, for the statistics of the network with random
+            weights), ``out`` (a folder for ``screen.tflite``, ``model.keras`` and, beside a smaller engine,
+            ``full.tflite``: float32, unpruned, one view), ``engine``, ``prune``, ``views``: see `variant.Variant`;
+            ``random`` (the file in ``out`` for the graph of the network with random weights, see `randomised`) and
+            ``seed`` of those weights.
 
     Returns:
         ``parity``: see `export.parity`; ``engine``: what became of it, since not every network can be float16.
     """
+    load_keras()
     import keras
     import numpy as np
 
@@ -29,6 +34,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     from skin_core.screening.compact import make_compact
     from skin_core.screening.engine import Engine
     from skin_core.screening.prune import prune, restore_statistics
+    from skin_core.screening.randomised import randomised
     from skin_core.screening.variant import TOLERANCE, agrees
 
     try:
@@ -38,9 +44,17 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     with np.load(request["samples"], allow_pickle=False) as samples:
         images = samples["images"]
         tabular = samples["tabular"] if "tabular" in samples.files else None
-        named = {"image": "examples", "tabular": "examples_tabular"}
-        examples = {name: samples[key] for name, key in named.items() if key in samples.files}
+        examples, pictures = (
+            {
+                name: samples[key]
+                for name, key in (("image", some), ("tabular", f"{some}_tabular"))
+                if key in samples.files
+            }
+            for some in ("examples", "random")
+        )
     out, engine, views = Path(request["out"]), request["engine"], request["views"]
+    # While the network is as it was trained: what follows may round or prune it.
+    (out / request["random"]).write_bytes(export.export(randomised(model, pictures, seed=request["seed"])))
     if engine != "float32" or request["prune"] or views > 1:
         (out / "full.tflite").write_bytes(export.export(model))
     if request["prune"]:

@@ -68,8 +68,8 @@ class Gate:
         scale = np.maximum(scale, 0.05 * scale.mean() + 1e-6)
         standard = (features - mean) / scale
         kept = max(1, min(COMPONENTS, len(features) // 5, features.shape[1]))
-        _, singular, rows = np.linalg.svd(standard, full_matrices=False)
-        deviation = np.maximum(singular[:kept] / np.sqrt(len(features)), 1e-3)
+        components, deviation = _leading(standard, kept)
+        deviation = np.maximum(deviation, 1e-3)
 
         statistics = pixel_statistics(images)
         pixel_mean = statistics.mean(axis=0)
@@ -80,7 +80,7 @@ class Gate:
         gate = cls(
             mean=mean.astype(np.float32),
             scale=scale.astype(np.float32),
-            components=rows[:kept].astype(np.float16),
+            components=components.astype(np.float16),
             deviation=deviation.astype(np.float32),
             pixel_mean=pixel_mean.astype(np.float32),
             pixel_whitening=(vectors / np.sqrt(values)).astype(np.float32),
@@ -130,3 +130,28 @@ class Gate:
 
     def _arrays(self) -> dict[str, np.ndarray | float]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def _leading(standard: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """Leading principal components and the standard deviation along each, the largest first.
+
+    They are the first rows of a singular value decomposition (but for the sign of each), which finds all of them: from
+    the smaller of the two Gram matrices the few that are wanted come in a tenth of the time.
+
+    Args:
+        standard: float64 (N, D), centred.
+        kept: K, at most min(N, D).
+
+    Returns:
+        float64 (K, D) with orthonormal rows, and float64 (K,).
+    """
+    from scipy.linalg import eigh
+
+    n, width = standard.shape
+    gram = standard @ standard.T if n < width else standard.T @ standard
+    values, vectors = eigh(gram, subset_by_index=(len(gram) - kept, len(gram) - 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    if n < width:
+        # The columns of the product are orthogonal already, those of no variance are 0: this fills them up as well.
+        vectors = np.linalg.qr(standard.T @ vectors)[0]
+    return vectors.T, np.sqrt(np.maximum(values, 0.0) / n)

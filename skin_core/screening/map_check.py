@@ -1,17 +1,15 @@
 """Checks a run's heat maps by numbers, on validation: kept beside its draft bundle, and carried into what is published.
 
 The maps are those that a reader is shown: Grad-CAM of the class that the Screen page opens with, on pictures that the
-gate lets through. Everything runs on the engine that is published; only the network with random weights is made by
-TensorFlow, in a process of its own, while the engine works.
+gate lets through. Everything runs on the engine that is published; the network with random weights came with the draft,
+whose export had TensorFlow loaded.
 """
 
 from __future__ import annotations
 
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,24 +19,25 @@ from skin_core.evaluation.faithfulness import KINDS, MAPS, STEPS, check_maps, ma
 from skin_core.evaluation.metrics import mean_of
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
-from skin_core.screening import child
 from skin_core.screening.bundle import Bundle
 from skin_core.screening.draft import Draft, groups_of, usable_rows
 from skin_core.screening.engine import Engine
 from skin_core.screening.gate import Gate
 from skin_core.screening.map_record import Band, CheckedMaps, MapCheck, Measured, read_checked
+from skin_core.screening.random_graph import RANDOM, one_of_each_group, random_graph, statistics_rows
 from skin_core.screening.screen import shown_first
 from skin_core.screening.truth import group_word
 from skin_core.training.folder import RunFolder
-from skin_core.training.prepare import load_prepared
+from skin_core.training.prepare import Prepared, load_prepared
+
+if TYPE_CHECKING:
+    from skin_core.data.cache import PixelCache
 
 # Pictures, and the processor time in seconds of a pass up to which so many are looked at: at most about a minute on two
 # cores, but for networks that take a tenth of a second and whose evaluation takes an hour anyway. Processor time and
 # not the clock's, so that what else a machine does hardly changes how many they are.
 SAMPLES = ((64, 0.03), (32, 0.06), (16, float("inf")))
 _TIMED = 5
-# The random network's normalisation needs no more: each picture has thousands of places.
-_FOR_STATISTICS = 16
 
 
 @dataclass(frozen=True)
@@ -89,23 +88,18 @@ def checked_maps(folder: RunFolder, made: Draft, progress: ProgressCallback = ig
     progress(Progress("Choosing pictures to check the heat maps on", 0, 0))
     rows = one_of_each_group(usable_rows(cache, prepared, "validation"), groups, seed)
     looked = _look(bundle, cache.pixels, rows, prepared.tabular)
-    kept = CheckedMaps() if looked is None else _measured(folder, bundle, looked, groups, seed, progress)
+    if looked is None:
+        kept = CheckedMaps()
+    else:
+        random = Engine(_random_graph(folder, made, cache, prepared, groups, progress))
+        kept = _measured(bundle, random, looked, groups, seed, progress)
     kept = kept.model_copy(
         update={"check": kept.check.model_copy(update={"group_word": group_word(prepared.manifest)})}
     )
     write_text(path, kept.model_dump_json(indent=1) + "\n")
+    # As large as the engine, and of no use any more.
+    (made.path / RANDOM).unlink(missing_ok=True)
     return kept
-
-
-def one_of_each_group(rows: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """One row of each group, groups and rows in an order drawn by the seed.
-
-    Args:
-        rows: int (N,), rows of the run's manifest. groups: (M,), of all its rows.
-    """
-    drawn = rows[np.random.default_rng(seed).permutation(len(rows))]
-    _, first = np.unique(np.asarray(groups)[drawn].astype(str), return_index=True)
-    return drawn[np.sort(first)]
 
 
 def _look(bundle: Bundle, pixels: np.ndarray, rows: np.ndarray, tabular: np.ndarray | None) -> _Looked | None:
@@ -143,18 +137,15 @@ def _look(bundle: Bundle, pixels: np.ndarray, rows: np.ndarray, tabular: np.ndar
 
 
 def _measured(
-    folder: RunFolder, bundle: Bundle, looked: _Looked, groups: np.ndarray, seed: int, progress: ProgressCallback
+    bundle: Bundle, random: Engine, looked: _Looked, groups: np.ndarray, seed: int, progress: ProgressCallback
 ) -> CheckedMaps:
     def score(pictures: np.ndarray, index: int) -> np.ndarray:
         output = bundle.engine.run(pictures, looked.beside(index, len(pictures)))
         return bundle.calibrated(output.logits)[:, looked.columns[index]]
 
-    with ThreadPoolExecutor(1) as pool, tempfile.TemporaryDirectory(prefix="lesionlab-random-") as place:
-        graph = pool.submit(_random_graph, folder, looked, Path(place), seed)
-        own = groups[looked.rows]
-        found = check_maps(score, looked.squares, looked.maps, own, seed=seed, progress=progress)
-        progress(Progress("Comparing with a network of random weights", 0, 0))
-        random = Engine(graph.result())
+    own = groups[looked.rows]
+    found = check_maps(score, looked.squares, looked.maps, own, seed=seed, progress=progress)
+    progress(Progress("Comparing with a network of random weights", 0, 0))
     agreement = map_agreement(looked.likeliest, _likeliest_maps(random, looked))
     defined = ~np.isnan(agreement)
     mean = with_intervals(lambda weights: {"": mean_of(weights, agreement[defined])}, own[defined], seed=seed)[""]
@@ -172,15 +163,23 @@ def _measured(
     )
 
 
-def _random_graph(folder: RunFolder, looked: _Looked, place: Path, seed: int) -> bytes:
-    pictures = {"image": looked.squares[:_FOR_STATISTICS]}
-    if looked.tabular is not None:
-        pictures["tabular"] = looked.tabular[:_FOR_STATISTICS]
-    np.savez(place / "pictures.npz", **pictures)
-    out = place / "random.tflite"
-    request = {"model": str(folder.model), "pictures": str(place / "pictures.npz"), "out": str(out), "seed": seed}
-    child.call("skin_core.screening.random_worker", request)
-    return out.read_bytes()
+def _random_graph(
+    folder: RunFolder,
+    made: Draft,
+    cache: PixelCache,
+    prepared: Prepared,
+    groups: np.ndarray,
+    progress: ProgressCallback,
+) -> bytes:
+    try:
+        return (made.path / RANDOM).read_bytes()
+    except FileNotFoundError:
+        # A draft of an older version, or one whose record of the maps was damaged.
+        progress(Progress("Making a network of random weights", 0, 0))
+    seed = folder.read_config().seed
+    rows = statistics_rows(usable_rows(cache, prepared, "validation"), groups, seed)
+    tabular = None if prepared.tabular is None else prepared.tabular[rows]
+    return random_graph(folder.model, np.asarray(cache.pixels[rows]), tabular, seed)
 
 
 def _likeliest_maps(engine: Engine, looked: _Looked) -> np.ndarray:

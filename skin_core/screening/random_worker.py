@@ -7,6 +7,7 @@ from typing import Any
 
 import skin_core.quiet  # noqa: F401  (before TensorFlow is loaded)
 from skin_core.errors import BundleError
+from skin_core.models.keras_alone import load_keras
 from skin_core.screening.child import answer
 
 
@@ -17,6 +18,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         request: ``model`` (a ``.keras`` file), ``pictures`` (an ``.npz`` with ``image`` uint8 (N, S, S, 3) and, for a
             network with columns, ``tabular``), ``out`` (the ``.tflite`` to write), ``seed``.
     """
+    load_keras()
     import keras
     import numpy as np
 

@@ -13,6 +13,7 @@ import numpy as np
 from skin_core.config import RunConfig
 from skin_core.data.balance import distribution
 from skin_core.errors import ConfigError
+from skin_core.models.keras_alone import load_keras
 from skin_core.models.registry import family
 from skin_core.paths import atomic_path
 from skin_core.progress import Progress
@@ -135,13 +136,14 @@ class Session:
         return replace(prepared, split=split, notes=(*prepared.notes, note)), cache.pixels
 
     def _loop(self, prepared: Prepared, pixels: Pixels) -> Loop:
+        self._told(Progress(f"Loading {backend.TITLES[self._backend]}", 0, 0))
+        load_keras()
         from skin_core.models.objective import objective_of
         from skin_core.models.split import split_at_frozen
         from skin_core.training.optimizer import optimizer_for
         from skin_core.training.step import Step, start_deterministic
 
         config = self.config
-        self._told(Progress(f"Loading {backend.TITLES[self._backend]}", 0, 0))
         threads = self.folder.read_state().threads or len(os.sched_getaffinity(0))
         start_deterministic(config.seed, threads)
         self.folder.update_state(threads=threads, backend=self._backend, backend_version=backend.version(self._backend))

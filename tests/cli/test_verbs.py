@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from published import DATA, NAME, N, report_of, told_of, workspace_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VERBS = [
@@ -53,28 +54,32 @@ def document(*arguments: str, home: Path):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(tmp_path_factory, tiny_bundle: Path) -> Path:
+    """A copy of the workspace in which the command line trained, evaluated and published (see `published`)."""
+    place = tmp_path_factory.mktemp("cli") / "home"
+    shutil.copytree(workspace_of(tiny_bundle), place)
+    shutil.copytree(tiny_bundle, place / "models" / NAME)
+    return place
 
 
 @pytest.fixture(scope="module")
-def demo(home: Path) -> Path:
-    out = home / "ham"
-    assert document("demo-data", "--layout", "ham10000", "--out", out, "--n", "90", "--seed", "3", home=home)["n"] == 90
-    return out
+def demo(tiny_bundle: Path) -> Path:
+    return tiny_bundle.parent.parent / DATA
 
 
 @pytest.fixture(scope="module")
-def run(home: Path, demo: Path) -> dict:
-    settings = ("epochs=2", "image_size=32", "batch_size=16", "early_stopping=0")
-    overrides = [part for setting in settings for part in ("--set", setting)]
-    return document("train", demo, "--recipe", "light_cnn", *overrides, home=home)
+def told(tiny_bundle: Path) -> dict[str, dict]:
+    return told_of(tiny_bundle)
 
 
 @pytest.fixture(scope="module")
-def bundle(home: Path, run: dict) -> str:
-    document("evaluate", run["run"], home=home)
-    return document("publish", run["run"], "--name", "cli-bundle", home=home)["name"]
+def run(told: dict[str, dict]) -> dict:
+    return told["train"]
+
+
+@pytest.fixture(scope="module")
+def bundle(home: Path, told: dict[str, dict]) -> str:
+    return told["publish"]["name"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -159,15 +164,26 @@ def test_recipes_are_listed_with_time_and_figure(home: Path) -> None:
             assert line in told.splitlines()
 
 
-def test_evaluate_reports_intervals_or_null(home: Path, run: dict) -> None:
-    result = document("evaluate", run["run"], "--report", home / "out" / "report.html", home=home)
-    assert "<svg" in (home / "out" / "report.html").read_text()
-    assert result["n"] > 0
+def test_demo_data_draws_as_many_as_asked(demo: Path) -> None:
+    assert len(list(demo.rglob("*.jpg"))) == N
+
+
+def test_evaluate_reports_intervals_or_null(told: dict[str, dict], tiny_bundle: Path) -> None:
+    result = told["evaluate"]
+    assert "<svg" in report_of(tiny_bundle).read_text()
+    assert result["n"] > 0 and result["count"] == 1
     for name in ("balanced_accuracy", "malignancy_auc", "accuracy", "ece"):
         entry = result["metrics"][name]
         assert set(entry) >= {"value", "low", "high"}
         if entry["value"] is not None and entry["low"] is not None:
             assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_publish_names_the_bundle_and_its_threshold(told: dict[str, dict], tiny_bundle: Path) -> None:
+    document = told["publish"]
+    assert (document["name"], document["path"]) == (NAME, str(tiny_bundle))
+    assert document["engine"]["kind"] == "float32"
+    assert document["operating_point"]["chosen"].startswith("the highest with a sensitivity")
 
 
 def test_screen_goes_on_after_a_bad_file(home: Path, bundle: str, demo: Path) -> None:
@@ -244,7 +260,7 @@ def test_predict_writes_a_row_for_each_image(home: Path, bundle: str, demo: Path
     result = document("predict", bundle, demo, "--out", out, home=home)
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == result["n"] == 90
+    assert len(rows) == result["n"] == N
     assert {row["image_id"] for row in rows} == {path.stem for path in demo.rglob("*.jpg")}
 
 
@@ -261,7 +277,7 @@ def test_predict_writes_the_competition_form(home: Path, bundle: str) -> None:
 
 def test_evaluate_bundle_leaves_out_what_it_was_trained_on(home: Path, bundle: str, demo: Path) -> None:
     result = document("evaluate-bundle", bundle, demo, home=home)
-    assert 0 < result["n"] < 90
+    assert 0 < result["n"] < N
     assert result["blind"] is True and result["mapping"]["mel"] == "mel"
     assert {"value", "low", "high"} == set(result["metrics"]["balanced_accuracy"])
 
@@ -281,7 +297,7 @@ def test_evaluate_bundle_maps_classes_by_hand_and_writes_a_report(home: Path, bu
 def test_evaluate_bundle_tells_that_it_is_not_blind(home: Path, bundle: str, demo: Path) -> None:
     told = call("evaluate-bundle", bundle, demo, "--keep-seen", home=home)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("90 images, not blind") and "Note: Not blind: " in told.stdout
+    assert told.stdout.startswith(f"{N} images, not blind") and "Note: Not blind: " in told.stdout
 
 
 def test_publish_takes_the_rule_of_the_threshold(home: Path, run: dict, bundle: str) -> None:

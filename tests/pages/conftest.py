@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +17,25 @@ ROOT = Path(__file__).resolve().parents[2]
 # `streamlit run app.py` puts the folder of app.py on the path; AppTest does not.
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_are_read_once():
+    """Streamlit reads the metadata of every installed package when an app starts: for half a second, and each `AppTest` is
+    an app that starts. They are the same all the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_loaded_is_not_looked_through():
+    """Where another test of this process has loaded Keras, Streamlit clears Keras' session before each run of a page. That
+    collects garbage among all that TensorFlow holds: half a second, each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from published import told_of, workspace_of
 
-from skin_core.models.registry import default_config
 from skin_core.services import runs
 
-# Two runs in processes of their own, one after the other, on a machine that may be busy with other tests.
+# A run in a process of its own, on a machine that may be busy with other tests.
 pytestmark = pytest.mark.timeout(900)
-
-FAST = {"image_size": 32, "epochs": 2, "batch_size": 32, "early_stopping": 0}
 
 
 def _ended(run_id: str, seconds: float = 420) -> None:
@@ -25,21 +24,18 @@ def _ended(run_id: str, seconds: float = 420) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, demo_ham10000: Path):
-    """A workspace with a run without balancing and one with, and their ids."""
+def trained(tmp_path_factory, tiny_bundle: Path):
+    """A copy of the tiny bundle's workspace with its run, and the same run again with balancing; the new one first."""
     home = tmp_path_factory.mktemp("trained")
+    shutil.copytree(workspace_of(tiny_bundle), home / "workspace")
+    known = told_of(tiny_bundle)["train"]["run"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LESIONLAB_HOME", str(home / "workspace"))
         patch.setenv("LESIONLAB_MODELS", str(home / "models"))
-        found = []
-        for balance in ("none", "oversample"):
-            config = default_config("light_cnn", str(demo_ham10000)).model_copy(
-                update={**FAST, "balance": balance, "title": f"Balance {balance}"}
-            )
-            found.append(runs.start_run(config))
-        for run_id in found:
-            _ended(run_id)
-    return home, found
+        changes = {"balance": "oversample", "title": "Balance oversample"}
+        run_id = runs.start_run(runs.get_run(known).config.model_copy(update=changes))
+        _ended(run_id)
+    return home, [run_id, known]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +52,7 @@ def test_list_shows_each_run_with_its_best_epoch(open_page, trained) -> None:
     app = open_page("pages/4_Runs.py")
     assert not app.exception and not app.error
     table = _tables(app)[0]
-    assert sorted(table["Run"]) == ["Balance none", "Balance oversample"]  # Made in the same second.
+    assert table["Run"].tolist() == ["Balance oversample", "Tiny network"]
     assert table["State"].tolist() == ["Finished", "Finished"]
     for row in table.itertuples():
         view = runs.get_run(row.Id)
@@ -66,8 +62,8 @@ def test_list_shows_each_run_with_its_best_epoch(open_page, trained) -> None:
 
 def test_filter_narrows_the_list(open_page, trained) -> None:
     app = open_page("pages/4_Runs.py")
-    app.text_input(key="runs_text").set_value("balance none").run()
-    assert _tables(app)[0]["Run"].tolist() == ["Balance none"]
+    app.text_input(key="runs_text").set_value("tiny NET").run()
+    assert _tables(app)[0]["Run"].tolist() == ["Tiny network"]
     app.text_input(key="runs_text").set_value("no such run").run()
     assert not app.exception
     assert app.info[0].value == "No run fits the filter."
@@ -77,7 +73,7 @@ def test_one_run_shows_its_history_and_offers_it_as_csv(open_page, trained) -> N
     first = trained[1][0]
     app = open_page("pages/4_Runs.py", run=first)
     assert not app.exception
-    assert app.subheader[0].value == "Balance none"
+    assert app.subheader[0].value == "Balance oversample"
     history = next(table for table in _tables(app) if "val_loss" in table)
     assert history["epoch"].tolist() == [1, 2]
     assert history["val_loss"].tolist() == runs.epoch_history(first)["val_loss"].tolist()
@@ -113,9 +109,9 @@ def test_two_runs_side_by_side_tell_what_differs(open_page, trained) -> None:
     app.selectbox(key="runs_other").set_value(second).run()
     assert not app.exception
     differing = next(table for table in _tables(app) if "Setting" in table)
-    assert differing.to_numpy().tolist() == [["balance", "none", "oversample"]]
+    assert differing.to_numpy().tolist() == [["balance", "oversample", "none"]]
     figures = next(table for table in _tables(app) if "Figure" in table)
-    assert figures.columns.tolist() == ["Figure", "Balance none", "Balance oversample"]
+    assert figures.columns.tolist() == ["Figure", "Balance oversample", "Tiny network"]
 
 
 def test_a_name_that_cannot_be_a_bundles_is_refused(open_page, trained) -> None:
@@ -148,7 +144,7 @@ def test_train_page_shows_the_run_of_the_address(open_page, trained) -> None:
     first = trained[1][0]
     app = open_page("pages/3_Train.py", run=first)
     assert not app.exception and not app.error
-    assert app.subheader[0].value == "Balance none"
+    assert app.subheader[0].value == "Balance oversample"
     assert "Finished after 2 epochs" in app.success[0].value
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Epoch"] == "2 of 2"
