@@ -52,9 +52,10 @@ def excluded(info: BundleInfo) -> str | None:
 
 def preprocessing(info: BundleInfo) -> str:
     """From a file to what the network sees."""
+    constancy = ", shades of grey (Minkowski norm 6)" if info.color_constancy == "shades_of_grey" else ""
     return (
         f"Decoded upright to RGB, made square ({info.crop}), resized to {info.image_size} × {info.image_size} pixels with "
-        f"antialiasing, values 0 to 255; scaling lies in the network (preprocessing version {info.preprocessing_version})."
+        f"antialiasing{constancy}, values 0 to 255; scaling lies in the network (preprocessing version {info.preprocessing_version})."
     )
 
 
