@@ -72,6 +72,7 @@ GROUPS = (
             Change("focal", "focal loss", {"loss": "focal"}),
             Change("logit_adjusted", "adjusted logits", {"loss": "logit_adjusted"}),
             Change("smoothing", "label smoothing 0.1", {"label_smoothing": 0.1}),
+            Change("metadata", "age, sex and site beside the image", {"features": ["age", "sex", "site"]}),
         ),
     ),
     Group(

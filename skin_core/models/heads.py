@@ -20,7 +20,9 @@ def check(spec: ModelSpec, name: str, *, tabular: bool, min_size: int = 32) -> N
     if len(spec.classes) < 2:
         raise ConfigError(f"A classifier needs at least two classes; the data has {len(spec.classes)}.")
     if spec.n_tabular and not tabular:
-        raise ConfigError(f"{name} takes images only; train tbp_fusion for columns beside the image, or drop features.")
+        raise ConfigError(
+            f"{name} takes images only; train tbp_fusion or mobilenet_v2 for columns beside the image, or drop features."
+        )
     if spec.image_size < min_size:
         raise ConfigError(f"{name} needs images of at least {min_size} pixels; image_size is {spec.image_size}.")
 
@@ -30,6 +32,13 @@ def image_input(spec: ModelSpec) -> keras.KerasTensor:
     import keras
 
     return keras.Input((spec.image_size, spec.image_size, 3), dtype="float32", name="image")
+
+
+def tabular_input(spec: ModelSpec) -> keras.KerasTensor:
+    """The input ``tabular``: float32 (N, F), encoded by `TabularEncoder`."""
+    import keras
+
+    return keras.Input((spec.n_tabular,), dtype="float32", name="tabular")
 
 
 def spatial(tensor: keras.KerasTensor) -> keras.KerasTensor:

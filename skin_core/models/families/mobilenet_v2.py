@@ -27,6 +27,9 @@ class MobileNetV2(ModelFamily):
     0.999, and in a short training the statistics would lag far behind the weights. Without pretrained weights there are
     no statistics to keep; they are learnt then, with a momentum of 0.99.
 
+    With ``features`` a small dense branch for the patient's columns joins the pooled features in front of the last layer, as
+    in ``tbp_fusion``; without them, which is the default, it is the image alone.
+
     Frozen features and a trained head take minutes on a processor; set ``freeze_backbone=false`` and a learning rate of
     1e-4 to train the whole network.
     """
@@ -34,6 +37,7 @@ class MobileNetV2(ModelFamily):
     name = "mobilenet_v2"
     title = "MobileNetV2"
     summary = "A small pretrained network; with frozen features it trains in minutes. The starter bundle is made of it."
+    tabular = True
     pretrained = IMAGENET.file
     frozen_output = "pooled"
     defaults: ClassVar[dict[str, Any]] = {
@@ -64,7 +68,7 @@ class MobileNetV2(ModelFamily):
 
         from skin_core.models.kept_statistics import keep_statistics
 
-        heads.check(spec, self.name, tabular=False)
+        heads.check(spec, self.name, tabular=True)
         with seeded(spec.seed):
             image = heads.image_input(spec)
             scaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(image)
@@ -81,4 +85,10 @@ class MobileNetV2(ModelFamily):
             x = heads.spatial(backbone.output)
             x = layers.GlobalAveragePooling2D(name="pooled")(x)
             x = layers.Dropout(0.3, name="head_dropout")(x)
-            return keras.Model([image], heads.classifier(x, spec, sigmoid_for_two=False), name=self.name)
+            inputs = [image]
+            if spec.n_tabular:
+                table = heads.tabular_input(spec)
+                inputs.append(table)
+                y = layers.Dense(32, activation="relu", name="tabular_dense")(table)
+                x = layers.Concatenate(name="fusion")([x, y])
+            return keras.Model(inputs, heads.classifier(x, spec, sigmoid_for_two=False), name=self.name)

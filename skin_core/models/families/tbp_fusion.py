@@ -79,7 +79,7 @@ class TbpFusion(ModelFamily):
             x = layers.Dropout(0.2, name="image_dropout")(x)
             inputs = [image]
             if spec.n_tabular:
-                table = keras.Input((spec.n_tabular,), dtype="float32", name="tabular")
+                table = heads.tabular_input(spec)
                 inputs.append(table)
                 y = layers.Dense(96, activation="relu", name="tabular_dense1")(table)
                 y = layers.Dense(128, activation="relu", name="tabular_dense2")(y)
