@@ -82,7 +82,7 @@ def test_the_spread_over_the_folds(open_page, copied) -> None:
     assert "judged_spread" in _charts(app)
     table = next(frame.value for frame in app.dataframe if "Mean of the folds" in frame.value)
     over = told.over_folds("macro_auc")
-    row = table.set_index("Figure").loc[over.title]
+    row = table.set_index("Figure").loc["AUC, mean over classes"]
     assert (row["Mean of the folds"], row["Standard deviation"]) == (f"{over.mean:.3f}", f"{over.sd:.3f}")
     assert row["All together (95 % interval)"] == over.pooled.in_words()
     members = next(frame.value for frame in app.dataframe if "Images held" in frame.value)
@@ -104,6 +104,7 @@ def test_subgroups_have_n_and_the_auc_alone(open_page, copied) -> None:
     assert not any(control.key == "judged_subgroup_figure" for control in app.segmented_control)
     table = next(frame.value for frame in app.dataframe if "Level" in frame.value)
     assert table.columns.tolist() == ["Level", "AUC", "Images", "Positive"]
+    assert table["Level"].iloc[0] == "sex: female" and table["Level"].str.startswith("skin tone: ").any()
     assert table["Images"].tolist() == [level["n"] for level in known["levels"]]
     assert set(table["AUC"][[level["too_small"] for level in known["levels"]]]) <= {"too few"}
 

@@ -58,7 +58,8 @@ def spread_table(told: CrossValidated) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Figure": entry.title,
+                # As short as in the picture above: on a phone the figures themselves must still fit beside it.
+                "Figure": ON_ONE_AXIS.get(entry.name, entry.title.partition(" (")[0]),
                 "All together (95 % interval)": entry.pooled.in_words(),
                 "Mean of the folds": figure(entry.mean),
                 "Standard deviation": figure(entry.sd),

@@ -77,7 +77,8 @@ def level_table(known: dict) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Level": _name(level),
+                # That it is an estimate stands in the picture above and in the notes below; here room is short.
+                "Level": _name(level).replace(" (estimated)", ""),
                 **{_FIGURES[name][0]: _words(level, name) for name in shown},
                 "Images": level["n"],
                 "Positive": level["n_positive"],
