@@ -91,8 +91,7 @@ class Step:
     def averaged(self) -> Iterator[None]:
         """Within it the network has the moving averages of its weights, where the optimizer keeps them.
 
-        Keras begins the averages at the first weights and takes no account of that, so early in a run they lag behind
-        by as many steps as 1 / (1 - decay).
+        They are of about the last 1 / (1 - decay) steps, of all of them in a run of fewer.
         """
         from skin_core.training.optimizer import averages_of
 

@@ -85,5 +85,7 @@ def test_what_the_source_says_is_what_the_recipe_does() -> None:
 
 
 def test_an_unknown_recipe_is_one_sentence_that_lists_them() -> None:
-    with pytest.raises(ConfigError, match=r"There is no recipe 'cake'; there are light_cnn, light_residual, "):
+    with pytest.raises(
+        ConfigError, match=r"There is no recipe 'cake'; there are isic_nine, light_cnn, light_residual, "
+    ):
         recipe("cake")

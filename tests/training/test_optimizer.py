@@ -57,12 +57,26 @@ def test_averages_follow_the_weights():
     optimizer = optimizer_for(model, config(averaging=0.75))
     kernel = model.get_layer("last").kernel
     seen = []
-    for _ in range(2):
+    for _ in range(3):
         optimizer.apply(gradients(model), model.trainable_variables)
         seen.append(float(np.squeeze(kernel)))
     average = float(np.squeeze(averages_of(optimizer)[4]))
-    # The first average is the first weight: 0.75 · w1 + 0.25 · w2.
-    assert average == pytest.approx(0.75 * seen[0] + 0.25 * seen[1], rel=1e-5)
+    # Steps weigh by their age: 0.75² : 0.75 : 1, in sixteenths 9 : 12 : 16.
+    assert average == pytest.approx((9 * seen[0] + 12 * seen[1] + 16 * seen[2]) / 37, rel=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"layer_decay": 0.5}])
+def test_no_first_weight_is_left_in_the_average_of_a_short_run(changes):
+    model = network()
+    optimizer = optimizer_for(model, config(averaging=0.998, **changes))
+    kernel = model.get_layer("last").kernel
+    optimizer.apply(gradients(model), model.trainable_variables)
+    kernel.assign(keras.ops.full(kernel.shape, 100.0))
+    for _ in range(20):
+        optimizer.apply(gradients(model, 0.0), model.trainable_variables)
+        kernel.assign(keras.ops.full(kernel.shape, 5.0))
+    # Nearly even weights over 21 steps: about 0.9, then 100 once, then 5; Keras' own would say 1.3.
+    assert float(np.squeeze(averages_of(optimizer)[4])) == pytest.approx((0.9 + 100 + 19 * 5) / 21, rel=0.03)
 
 
 def test_a_step_swaps_the_averages_in_and_out_again():
