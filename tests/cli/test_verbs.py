@@ -109,7 +109,7 @@ def test_wrong_usage_is_exit_code_2(home: Path) -> None:
         (("train", "/no/such/folder", "--family", "light_cnn"), "/no/such/folder"),
         (("train", "/", "--family", "no_such_family"), "no_such_family"),
         (("train", "/", "--family", "light_cnn", "--set", "epochs.x=1"), "'epochs' has no parts"),
-        (("train", "/", "--recipe", "cake"), "There is no recipe 'cake'; there are light_cnn, "),
+        (("train", "/", "--recipe", "cake"), "There is no recipe 'cake'; there are isic_nine, light_cnn, "),
         (("search", "/", "--family", "light_cnn", "--space", "seed=1,2"), "'seed' cannot be searched"),
         (("search", "/", "--family", "light_residual", "--set", "folds=5"), "set folds to 0"),
         (("search", "--resume", "--study", "nosuchsearch"), "nosuchsearch"),
