@@ -273,6 +273,11 @@ class RunConfig(_Frozen):
         """Whether the weights of the last epoch are kept, whatever any figure says."""
         return self.folds > 0 and self.cv_select == "last"
 
+    @property
+    def equal_shares(self) -> bool:
+        """Whether training makes the classes count as if they were equally frequent."""
+        return self.balance != "none" or self.loss == "logit_adjusted"
+
     @classmethod
     def parse(cls, values: dict) -> RunConfig:
         """Validates, with one sentence for what is wrong.

@@ -9,18 +9,41 @@ from __future__ import annotations
 
 import numpy as np
 
-# As if this many further images pulled each bias towards zero: a class with a handful of validation images, or none,
-# must not be pushed to minus infinity.
+# As if this many further images pulled each bias towards what is expected of it: a class with a handful of validation
+# images, or none, must not be pushed to minus infinity.
 _PRIOR_IMAGES = 2.0
 _BOUNDS_LOG_TEMPERATURE = (-3.0, 3.0)
 
 
-def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, tuple[float, ...]]:
+def expected_bias(shares: np.ndarray | None, *, equal_shares: bool) -> np.ndarray | None:
+    """The bias that takes a network's logits to the natural shares of its classes, as far as training tells it.
+
+    A network that learnt as if its classes were equally frequent (class weights, resampling, adjusted logits) says
+    ``softmax(z)`` under equal shares; under the shares π it is ``softmax(z + log π)`` (Menon et al. 2021).
+
+    Args:
+        shares: float (C,), above 0, of the classes in training before any balancing; None where not known.
+        equal_shares: whether training balanced the classes.
+
+    Returns:
+        float64 (C,), summing to 0; None for "no shift".
+    """
+    if shares is None or not equal_shares:
+        return None
+    logs = np.log(shares)
+    return logs - logs.mean()
+
+
+def fit_calibration(
+    logits: np.ndarray, labels: np.ndarray, expected: np.ndarray | None = None
+) -> tuple[float, tuple[float, ...]]:
     """Fits ``softmax(logits / temperature + bias)`` by maximum likelihood.
 
     Args:
         logits: float (N, C); a sigmoid head's as (0, z).
         labels: int (N,), class of each image.
+        expected: float (C,), summing to 0: the bias of a class of which validation says nothing, see `expected_bias`;
+            None for zeros.
 
     Returns:
         The temperature (> 0) and a bias for each class (summing to 0); (1, zeros) for an empty set or a single class.
@@ -33,6 +56,7 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, tupl
     logits = logits.astype(np.float64)
     truth = np.eye(n_classes)[labels]
     penalty = _PRIOR_IMAGES / len(labels)
+    expected = np.zeros(n_classes) if expected is None else expected
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         steepness = np.exp(-parameters[0])
@@ -42,12 +66,12 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, tupl
         log_sum = np.log(np.exp(scaled).sum(axis=1))
         likelihood = (scaled * truth).sum(axis=1) - log_sum
         error = (np.exp(scaled - log_sum[:, np.newaxis]) - truth) / len(labels)
-        by_bias = error.sum(axis=0) + penalty * bias
+        by_bias = error.sum(axis=0) + penalty * (bias - expected)
         gradient = np.r_[-(error * logits).sum() * steepness, by_bias - by_bias.mean()]
-        return float(-likelihood.mean() + penalty / 2 * (bias**2).sum()), gradient
+        return float(-likelihood.mean() + penalty / 2 * ((bias - expected) ** 2).sum()), gradient
 
     bounds = [_BOUNDS_LOG_TEMPERATURE, *[(-20.0, 20.0)] * n_classes]
-    found = minimize(loss, np.zeros(n_classes + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    found = minimize(loss, np.r_[0.0, expected], jac=True, method="L-BFGS-B", bounds=bounds)
     bias = found.x[1:] - found.x[1:].mean()
     return float(np.exp(found.x[0])), tuple(float(value) for value in bias)
 

@@ -37,7 +37,7 @@ from skin_core.training.prepare import Prepared, load_prepared
 if TYPE_CHECKING:
     from skin_core.data.cache import PixelCache
 
-VERSION = 4
+VERSION = 5
 VALIDATION = "predictions_validation.npz"
 PARITY_SAMPLES = 8
 # Training pictures that an int8 engine takes its ranges from, and a pruned one its statistics.
@@ -163,7 +163,7 @@ def _make(folder: RunFolder, out: Path, progress: ProgressCallback, variant: Var
     described = describe(folder, config, prepared)
     info = described.model_copy(update={"parity": exported["parity"], "precision": record.kind, "engine": record})
     frame, labels = prepared.manifest.frame.iloc[validation], prepared.labels[validation]
-    facts = {"seed": config.seed, "word": group_word(prepared.manifest)}
+    facts = {"seed": config.seed, "word": group_word(prepared.manifest), "equal_shares": config.equal_shares}
     info = fitted(info, frame, labels, groups, on_validation.logits, **facts)
     _keep_validation(out, info, prepared, groups, validation, on_validation)
     full = out / "full.tflite"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skin_core.evaluation.bootstrap import Groups
-from skin_core.evaluation.calibration import fit_calibration
+from skin_core.evaluation.calibration import expected_bias, fit_calibration
 from skin_core.evaluation.operating_point import PROPOSED, fit_point
 from skin_core.evaluation.risk import endpoint_score, fit_risk
 from skin_core.evaluation.scored import Scored
 from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
 from skin_core.screening.risk import endpoint_columns, risk_of
-from skin_core.screening.truth import scored
+from skin_core.screening.truth import class_shares, scored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,7 @@ def fitted(
     *,
     seed: int,
     word: str,
+    equal_shares: bool = False,
 ) -> BundleInfo:
     """The record with calibration, operating points and validation figures.
 
@@ -40,8 +41,10 @@ def fitted(
         groups: (N,), lesion or patient. word: what a group is.
         logits: float32 (N, C) of the engine.
         seed: of folds and resamples.
+        equal_shares: whether training balanced the classes; see `calibration.expected_bias`.
     """
-    temperature, bias = fit_calibration(logits, labels)
+    expected = expected_bias(class_shares(info), equal_shares=equal_shares)
+    temperature, bias = fit_calibration(logits, labels, expected)
     info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
     if info.has_risk:
         info = _with_risk(info, frame, groups, logits, seed)

@@ -17,7 +17,7 @@ import pandas as pd
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.evaluation.bootstrap import Groups
-from skin_core.evaluation.calibration import fit_calibration
+from skin_core.evaluation.calibration import expected_bias, fit_calibration
 from skin_core.evaluation.figures import OF_DECISION
 from skin_core.evaluation.risk import endpoint_score, fit_risk
 from skin_core.evaluation.scored import Scored
@@ -26,7 +26,7 @@ from skin_core.screening.origin import describe
 from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo, Calibration
 from skin_core.screening.risk import endpoint_columns
-from skin_core.screening.truth import group_word, scored
+from skin_core.screening.truth import class_shares, group_word, scored
 from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.prepare import Prepared
@@ -128,9 +128,9 @@ def _member(
         inner = _predictions(folder, member, "predictions")
         info = _calibrated(info, config, prepared, groups, _rows(prepared, inner["image_ids"]), inner["probabilities"])
     truth = scored(info, frame.iloc[rows], groups[rows], _logits(raw), group_word=group_word(prepared.manifest))
-    if config.cv_select != "inner" and config.balance != "none":
-        # Weights and resampling move the shares that uncalibrated probabilities hold for.
-        truth = replace(truth, priors=None)
+    if config.cv_select != "inner" and config.equal_shares:
+        # What was learnt as if the classes were equally frequent holds, uncalibrated, for equal shares.
+        truth = replace(truth, priors=np.full(len(truth.classes), 1 / len(truth.classes)))
     history = read_rows(member.history, EPOCH_COLUMNS)
     plain = truth.figures(np.ones((1, len(rows))))
     facts = {
@@ -160,7 +160,8 @@ def _calibrated(
 ) -> BundleInfo:
     """As a bundle is calibrated on validation: the member on its inner validation part, which is none of the held."""
     logits = _logits(probabilities)
-    temperature, bias = fit_calibration(logits, prepared.labels[rows])
+    expected = expected_bias(class_shares(info), equal_shares=config.equal_shares)
+    temperature, bias = fit_calibration(logits, prepared.labels[rows], expected)
     info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
     if not info.has_risk:
         return info

@@ -162,11 +162,11 @@ def scored(
         melanoma_column=titles.index(MELANOMA) if MELANOMA in titles else None,
         threshold=info.operating_point.threshold if info.operating_point else None,
         group_word=group_word,
-        priors=_priors(info),
+        priors=class_shares(info),
     )
 
 
-def _priors(info: BundleInfo) -> np.ndarray | None:
+def class_shares(info: BundleInfo) -> np.ndarray | None:
     """The classes' shares in training before any balancing, which are those of validation: the split is stratified."""
     counts = np.array([entry.n_train for entry in info.classes], dtype=float)
     return counts / counts.sum() if (counts > 0).all() else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skin_core.evaluation.calibration import calibrated, fit_calibration
+from skin_core.evaluation.calibration import calibrated, expected_bias, fit_calibration
 
 
 def _made(temperature: float, bias: tuple[float, ...], n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +27,21 @@ def test_a_class_without_images_keeps_a_finite_bias() -> None:
     temperature, bias = fit_calibration(logits, np.arange(100) % 2)
     assert np.isfinite([temperature, *bias]).all()
     assert sum(bias) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_class_without_images_gets_the_shift_that_training_made() -> None:
+    # Learnt as if equally frequent: the shares 1/2, 49/100 and 1/100 come back as their logarithms.
+    shares = np.array([0.5, 0.49, 0.01])
+    assert expected_bias(shares, equal_shares=False) is None and expected_bias(None, equal_shares=True) is None
+    expected = expected_bias(shares, equal_shares=True)
+    np.testing.assert_allclose(expected[0] - expected[2], np.log(50), atol=1e-12)
+    logits, _ = _made(1.0, (0.0, 0.0, 0.0), n=400)
+    labels = np.arange(400) % 2
+    _, bias = fit_calibration(logits, labels, expected)
+    _, untold = fit_calibration(logits, labels)
+    # Without images nothing speaks against the expected shift: the rarest class is not raised above the others.
+    assert bias[2] - bias[0] <= expected[2] - expected[0] + 1e-6
+    assert untold[2] - untold[0] > bias[2] - bias[0]
 
 
 def test_one_class_alone_changes_nothing() -> None:
