@@ -139,6 +139,8 @@ def _shoot(tab: Page, name: str) -> None:
     )
     tab.set_viewport_size({"width": 1280, "height": min(2200, max(800, int(height) + 20))})
     tab.wait_for_load_state("networkidle")
+    # Widgets whose code the browser has yet to load stand as grey bars.
+    expect(tab.get_by_test_id("stSkeleton")).to_have_count(0)
     tab.wait_for_timeout(1500)  # Charts are laid out anew after the page has changed its height.
     tab.screenshot(path=PICTURES / f"{name}.png")
     tab.set_viewport_size({"width": 1280, "height": 800})

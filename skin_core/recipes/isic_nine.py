@@ -15,6 +15,9 @@ RECIPE = Recipe(
     family="mobilenet_v2",
     layout="folder",
     takes="20 minutes on one core (25 images a second).",
-    expect="Not measured yet: its first training kept an average of the weights with a fifth of the untrained ones in it.",
+    expect=(
+        "On the ISIC nine-class set, cleaned, with HAM10000's lesions: accuracy 0.581 (0.466 to 0.693), balanced accuracy "
+        "0.629 (0.530 to 0.719), AUC, mean over classes, 0.904 (0.869 to 0.939), on 74 images of the test split."
+    ),
     settings={**STARTER.settings, "epochs": 14, "averaging": 0.99},
 )
