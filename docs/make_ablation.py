@@ -59,6 +59,12 @@ def main() -> None:
     write_text(TABLE, _table(found))
 
 
+def _missing(group: Group, found: Mapping[str, Any]) -> str:
+    """The rows that are declared and were not run, told after the group's table; "" where there are none."""
+    titles = [change.title for change in group.changes if f"{group.name}/{change.name}" not in found]
+    return f"\nDeclared and not run yet: {'; '.join(titles)}.\n" if titles else ""
+
+
 def _config(data: str, group: Group, change: Change) -> RunConfig:
     changed = dict(change.settings)
     if BASE in changed.get("distill_from", ()):
@@ -102,11 +108,14 @@ def _table(found: Mapping[str, Any]) -> str:
         "share their folds of whole lesions; each picture is predicted by the network that never saw its lesion; no figure "
         "chose an epoch; the test split was not touched. Differences are paired, picture by picture, with 95 % intervals by "
         "drawing lesions anew: they say what other lesions would change, not what chance in training would (a row "
-        "shows that). **Bold**: the interval does not hold 0. With this many comparisons one in twenty does so by chance.\n",
+        "shows that). **Bold**: the interval does not hold 0. With this many comparisons one in twenty does so by chance. "
+        "Probabilities are as the networks gave them, so balanced accuracy is of the class that exceeds its share most, by the "
+        "shares that each network learnt. Training times are of cores that other work shared.\n",
     ]
     for group in GROUPS:
         rows = [(change, found.get(f"{group.name}/{change.name}")) for change in group.changes]
         if not any(entry for _, entry in rows):
+            parts.append(f"## {group.title}\n{_missing(group, found)}")
             continue
         first = next(entry for _, entry in rows if entry)
         parts.append(
@@ -115,6 +124,7 @@ def _table(found: Mapping[str, Any]) -> str:
         heads = [*FIGURES.values(), "training"]
         parts.append(f"| change | {' | '.join(heads)} |\n| --- |{' --- |' * len(heads)}")
         parts[-1] += "".join("\n" + _line(change, entry, group) for change, entry in rows if entry) + "\n"
+        parts[-1] += _missing(group, found)
     return "\n".join(parts)
 
 
