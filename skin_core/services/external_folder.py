@@ -81,8 +81,13 @@ def kept() -> list[ExternalFolder]:
     """Every evaluation, the newest first; an id begins with its time."""
     if not root().is_dir():
         return []
-    found = (path for path in root().iterdir() if _ID.fullmatch(path.name) and (path / "evaluation.json").is_file())
-    return [ExternalFolder(path) for path in sorted(found, key=lambda path: path.name, reverse=True)]
+    found = (ExternalFolder(path) for path in root().iterdir() if _ID.fullmatch(path.name))
+    return sorted((folder for folder in found if folder.record.is_file()), key=_age, reverse=True)
+
+
+def _age(folder: ExternalFolder) -> tuple[str, int]:
+    # Two that were begun within one second have the same time in their ids, and the rest of those tells no order.
+    return folder.path.name[: len("20260101-000000")], folder.record.stat().st_mtime_ns
 
 
 @contextmanager

@@ -236,8 +236,9 @@ def test_without_an_inner_part_probabilities_stay_as_the_networks_gave_them(whol
             np.testing.assert_allclose(pooled.probabilities[rows], held["probabilities"], rtol=1e-6)
     endpoint = [pooled.classes.index(name) for name in ("akiec", "bcc", "mel")]
     np.testing.assert_allclose(pooled.risk, pooled.probabilities[:, endpoint].sum(axis=1))
-    # The family weighs its classes, so nobody knows for which shares these probabilities hold.
-    assert pooled.priors is None and load_predictions(whole.out_of_fold)[1].priors is not None
+    # The family weighs its classes as if they were equally frequent, and nothing was calibrated since.
+    np.testing.assert_allclose(pooled.priors, 1 / len(pooled.classes))
+    assert len(set(load_predictions(whole.out_of_fold)[1].priors.tolist())) > 1
     notes = json.loads(copy.cross_validation.read_text())["notes"]
     assert any("not calibrated" in note for note in notes)
 
