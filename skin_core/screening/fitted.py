@@ -43,14 +43,33 @@ def fitted(
         seed: of folds and resamples.
         equal_shares: whether training balanced the classes; see `calibration.expected_bias`.
     """
-    expected = expected_bias(class_shares(info), equal_shares=equal_shares)
-    temperature, bias = fit_calibration(logits, labels, expected)
-    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
+    info = with_calibration(info, frame, labels, groups, logits, seed=seed, equal_shares=equal_shares)
     if info.has_risk:
-        info = _with_risk(info, frame, groups, logits, seed)
+        info = _with_points(info, frame, logits)
     truth = scored(info, frame, groups, logits, group_word=word)
     validation = as_evaluation("validation", truth, Groups(groups, word).sentence(), seed=seed)
     return info.model_copy(update={"validation": validation})
+
+
+def with_calibration(
+    info: BundleInfo,
+    frame: pd.DataFrame,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    logits: np.ndarray,
+    *,
+    seed: int,
+    equal_shares: bool,
+) -> BundleInfo:
+    """The record with the calibration of its classes and, where it has a risk, of that. Args: as `fitted`."""
+    expected = expected_bias(class_shares(info), equal_shares=equal_shares)
+    temperature, bias = fit_calibration(logits, labels, expected)
+    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
+    if not info.has_risk:
+        return info
+    known, positive = _endpoint(frame)
+    score = endpoint_score(logits[known], endpoint_columns(info))
+    return info.model_copy(update={"risk_calibration": fit_risk(score, positive, groups[known], seed=seed)})
 
 
 def as_evaluation(split: str, truth: Scored, intervals: str, *, seed: int) -> Evaluation:
@@ -63,13 +82,16 @@ def as_evaluation(split: str, truth: Scored, intervals: str, *, seed: int) -> Ev
     return Evaluation(split=split, n=n, metrics=figures, intervals=intervals, class_rule=truth.class_rule)
 
 
-def _with_risk(info: BundleInfo, frame: pd.DataFrame, groups: np.ndarray, logits: np.ndarray, seed: int) -> BundleInfo:
-    known = frame["risk_level"].notna().to_numpy(dtype=bool)
-    positive = (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)[known]
-    score = endpoint_score(logits[known], endpoint_columns(info))
-    info = info.model_copy(update={"risk_calibration": fit_risk(score, positive, groups[known], seed=seed)})
+def _with_points(info: BundleInfo, frame: pd.DataFrame, logits: np.ndarray) -> BundleInfo:
+    known, positive = _endpoint(frame)
     risk = risk_of(info, logits[known])
     points = [fit_point(risk, positive, rule) for rule in PROPOSED]
     first, *further = [None if point is None else OperatingPoint(**vars(point)) for point in points]
     found = tuple(point for point in further if point is not None)
     return info.model_copy(update={"operating_point": first, "further_points": found})
+
+
+def _endpoint(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a risk level, bool (N,), and which of those are malignant or premalignant, bool (M,)."""
+    known = frame["risk_level"].notna().to_numpy(dtype=bool)
+    return known, (frame["risk_level"] != "benign").fillna(False).to_numpy(dtype=bool)[known]

@@ -17,16 +17,14 @@ import pandas as pd
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.evaluation.bootstrap import Groups
-from skin_core.evaluation.calibration import expected_bias, fit_calibration
 from skin_core.evaluation.figures import OF_DECISION
-from skin_core.evaluation.risk import endpoint_score, fit_risk
 from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
+from skin_core.screening.fitted import with_calibration
 from skin_core.screening.origin import describe
 from skin_core.screening.predictions import save_predictions
-from skin_core.screening.record import BundleInfo, Calibration
-from skin_core.screening.risk import endpoint_columns
-from skin_core.screening.truth import class_shares, group_word, scored
+from skin_core.screening.record import BundleInfo
+from skin_core.screening.truth import group_word, scored
 from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.prepare import Prepared
@@ -159,18 +157,15 @@ def _calibrated(
     probabilities: np.ndarray,
 ) -> BundleInfo:
     """As a bundle is calibrated on validation: the member on its inner validation part, which is none of the held."""
-    logits = _logits(probabilities)
-    expected = expected_bias(class_shares(info), equal_shares=config.equal_shares)
-    temperature, bias = fit_calibration(logits, prepared.labels[rows], expected)
-    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
-    if not info.has_risk:
-        return info
-    levels = prepared.manifest.frame["risk_level"].iloc[rows]
-    known = levels.notna().to_numpy(dtype=bool)
-    positive = (levels != "benign").fillna(False).to_numpy(dtype=bool)[known]
-    score = endpoint_score(logits[known], endpoint_columns(info))
-    risk = fit_risk(score, positive, groups[rows][known], seed=config.seed)
-    return info.model_copy(update={"risk_calibration": risk})
+    return with_calibration(
+        info,
+        prepared.manifest.frame.iloc[rows],
+        prepared.labels[rows],
+        groups[rows],
+        _logits(probabilities),
+        seed=config.seed,
+        equal_shares=config.equal_shares,
+    )
 
 
 def _pooled(members: list[Scored], order: np.ndarray) -> Scored:
