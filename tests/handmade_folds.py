@@ -28,27 +28,27 @@ BY_FOLD = {1: 0.8, 2: 0.9, 3: None, 4: 0.7}
 
 
 def scored(risk: np.ndarray, labels: np.ndarray) -> Scored:
-    """What networks say of `N` pictures, benign or melanoma, two of a lesion beside each other.
+    """What networks say of pictures, benign or melanoma, two of a lesion beside each other.
 
     Args:
-        risk: float (N,). labels: int (N,), 0 benign, 1 melanoma.
+        risk: float (M,). labels: int (M,), 0 benign, 1 melanoma.
     """
     return Scored(
         classes=("benign", "mel"),
         labels=labels,
         levels=2 * labels,
         melanoma=labels,
-        groups=np.array([f"lesion {number // 2}" for number in range(N)]),
+        groups=np.array([f"lesion {number // 2}" for number in range(len(labels))]),
         probabilities=np.stack([1 - risk, risk], axis=1),
         risk=risk,
         melanoma_column=1,
     )
 
 
-def noisy(noise: float, seed: int) -> Scored:
-    """Predictions of networks that see the better the less noise there is."""
-    labels = np.random.default_rng(0).integers(0, 2, N)
-    risk = 1 / (1 + np.exp(-(3 * labels - 1.5 + noise * np.random.default_rng(seed).normal(0, 1, N))))
+def noisy(noise: float, seed: int, n: int = N) -> Scored:
+    """Predictions of networks for n pictures, which they see the better the less noise there is."""
+    labels = np.random.default_rng(0).integers(0, 2, n)
+    risk = 1 / (1 + np.exp(-(3 * labels - 1.5 + noise * np.random.default_rng(seed).normal(0, 1, n))))
     return scored(risk, labels)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from handmade_folds import noisy
 
 from skin_core.errors import RunError
 from skin_core.evaluation.scored import Scored
@@ -17,20 +18,7 @@ from skin_core.services.differences import differences_of_runs
 
 
 def _scored(noise: float, n: int = 300, seed: int = 0) -> Scored:
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, 2, n)
-    risk = 1 / (1 + np.exp(-(3 * labels - 1.5 + noise * np.random.default_rng(seed).normal(0, 1, n))))
-    return Scored(
-        classes=("benign", "mel"),
-        labels=labels,
-        levels=2 * labels,
-        melanoma=labels,
-        groups=np.array([f"lesion {number // 2}" for number in range(n)]),
-        probabilities=np.stack([1 - risk, risk], axis=1),
-        risk=risk,
-        melanoma_column=1,
-        threshold=0.5,
-    )
+    return replace(noisy(noise, seed, n), threshold=0.5)
 
 
 def _keep(run: str, scored: Scored, ids: np.ndarray) -> None:
