@@ -1,7 +1,8 @@
 """What `make_ablation` compares: groups of changes, each against the base of its group.
 
-Declared before any of them was run. Small pictures, a part of the set and few epochs, since two cores train all of them:
-what a row says holds for this size, and is a hint for the recipe's own.
+Each row was declared before it was run; the one with metadata was added after the first of its group, and the fine-tuned
+group's average of the weights was shortened before any of that group. Small pictures, a part of the set and few epochs, since two
+cores train all of them: what a row says holds for this size, and is a hint for the recipe's own.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ GROUPS = (
         "scratch",
         "From nothing",
         "light_residual at 96 pixels, 6 epochs, on half of HAM10000, three folds: what is asked of the pictures "
-        "and not of the pretrained weights, at a tenth of the cost and with narrower intervals.",
+        "and not of the pretrained weights.",
         {
             "family": "light_residual",
             "weights": "random",

@@ -87,7 +87,6 @@ def _row(data: str, group: Group, change: Change) -> dict[str, Any]:
     entry = {
         "n": result.pooled.n,
         "n_groups": result.pooled.n_groups,
-        "seconds": sum(member.seconds for member in result.members),
         "figures": figures,
     }
     if change.name != group.base:
@@ -110,7 +109,7 @@ def _table(found: Mapping[str, Any]) -> str:
         "drawing lesions anew: they say what other lesions would change, not what chance in training would (a row "
         "shows that). **Bold**: the interval does not hold 0. With this many comparisons one in twenty does so by chance. "
         "Probabilities are as the networks gave them, so balanced accuracy is of the class that exceeds its share most, by the "
-        "shares that each network learnt. Training times are of cores that other work shared.\n",
+        "shares that each network learnt.\n",
     ]
     for group in GROUPS:
         rows = [(change, found.get(f"{group.name}/{change.name}")) for change in group.changes]
@@ -121,8 +120,7 @@ def _table(found: Mapping[str, Any]) -> str:
         parts.append(
             f"## {group.title}\n\n{group.paragraph} {first['n']:,} pictures of {first['n_groups']:,} lesions.\n"
         )
-        heads = [*FIGURES.values(), "training"]
-        parts.append(f"| change | {' | '.join(heads)} |\n| --- |{' --- |' * len(heads)}")
+        parts.append(f"| change | {' | '.join(FIGURES.values())} |\n| --- |{' --- |' * len(FIGURES)}")
         parts[-1] += "".join("\n" + _line(change, entry, group) for change, entry in rows if entry) + "\n"
         parts[-1] += _missing(group, found)
     return "\n".join(parts)
@@ -138,7 +136,7 @@ def _line(change: Change, entry: Mapping[str, Any], group: Group) -> str:
         difference = entry["differences"][name]
         words = f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})"
         cells.append(f"**{words}**" if difference["low"] > 0 or difference["high"] < 0 else words)
-    return f"| {change.title} | {' | '.join(cells)} | {entry['seconds'] / 60:.0f} min |"
+    return f"| {change.title} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
