@@ -14,7 +14,10 @@ from pathlib import Path
 from bench.harness import Finished, Ratio, Report, ratio, whole_process
 from bench.images import drawn_set, real_set
 from skin_core.config import Augmentation
+from skin_core.errors import WeightsError
+from skin_core.models.families.mobilenet_v2 import IMAGENET
 from skin_core.models.registry import default_config, family
+from skin_core.models.weights import find
 from skin_core.paths import cache_dir
 from skin_core.services.runs import create_run, epoch_history, get_run
 from skin_core.training import queue
@@ -73,13 +76,32 @@ def run(quick: bool) -> Report:
         ),
     ]
     report.notes.append("The tutorial's time is without augmentation, which would cost it a little more.")
+    _same_with_pretrained(data, settings, report)
     return report
+
+
+def _same_with_pretrained(data: Path, settings: dict, report: Report) -> None:
+    """Whether both ways end at the same figures on features that mean something: with ImageNet weights that are here."""
+    try:
+        find("imagenet", IMAGENET)
+    except WeightsError:
+        report.notes.append("MobileNetV2's ImageNet weights are not here: the way was not compared on real features.")
+        return
+    # Losses and optimizer as the tutorial has them: no weighting of classes.
+    changed = {**settings, "family": "mobilenet_v2", "balance": "none", "freeze_backbone": True, "weights": "imagenet"}
+    run_id, _ = _trained(data, changed)
+    _, said = _alternative("tutorial", run_id)
+    history = epoch_history(run_id)
+    difference = max(abs(one - other) for one, other in zip(said["val_auc"], history["val_auc"], strict=True))
+    report.figures["MobileNetV2, ImageNet weights: validation AUC, last epoch"] = float(history["val_auc"].iloc[-1])
+    title = "MobileNetV2 with ImageNet weights: largest difference of validation AUC to the tutorial"
+    report.ratios.append(Ratio(title, *[difference] * 3, at_most=1e-3))
 
 
 def _trained(data: Path, settings: dict) -> tuple[str, Finished]:
     for kept in ("features", "pixels", "signatures", "audits"):
         shutil.rmtree(cache_dir() / kept, ignore_errors=True)
-    config = default_config(_FAMILY, str(data)).model_copy(update={**settings, "weights": "random"})
+    config = default_config(_FAMILY, str(data)).model_copy(update={"weights": "random", **settings})
     run_id = create_run(config)
     queue.take_ticket(run_id)
     finished = whole_process([sys.executable, "-m", "skin_core.training.worker", run_id])

@@ -1,4 +1,4 @@
-"""A frozen EfficientNetB7 under the published head, trained in Keras alone: ``... MODE RUN`` in the repository's root.
+"""A frozen backbone, EfficientNetB7 under the published head, trained in Keras alone: ``... MODE RUN`` in the repository's root.
 
 ``tutorial``: ``model.fit`` over the pictures, so that the backbone runs over training and validation in every epoch.
 ``floor``: one forward pass over all pictures, then ``fit`` of the head on features that are ready in memory.
@@ -57,7 +57,7 @@ def main(mode: str, run_id: str) -> None:
             return np.stack(list(found)).astype(np.float32)
 
     inputs = {side: pictures(side) for side in ("train", "validation")}
-    truth = {side: prepared.labels[prepared.rows(side)].astype(np.float32)[:, None] for side in inputs}
+    truth = {side: prepared.labels[prepared.rows(side)][:, None] for side in inputs}
     marks = {"images": sum(map(len, inputs.values())), "ready": time.perf_counter() - _BEGUN}
     trained = model
     if mode == "floor":
@@ -68,7 +68,9 @@ def main(mode: str, run_id: str) -> None:
         }
         marks["features"] = time.perf_counter() - _BEGUN
         trained = head
-    trained.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
+    sigmoid = model.output_shape[-1] == 1
+    loss = "binary_crossentropy" if sigmoid else "sparse_categorical_crossentropy"
+    trained.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss=loss)
     aucs = []
     for epoch in range(config.epochs):
         order = epoch_order(len(truth["train"]), seed=config.seed, epoch=epoch)
@@ -76,7 +78,7 @@ def main(mode: str, run_id: str) -> None:
             inputs["train"][order], truth["train"][order], batch_size=config.batch_size, shuffle=False, verbose=0
         )
         outputs = trained.predict(inputs["validation"], batch_size=config.batch_size, verbose=0)
-        aucs.append(float(roc_auc_score(truth["validation"][:, 0], outputs[:, 0])))
+        aucs.append(float(roc_auc_score(truth["validation"][:, 0], outputs[:, -1])))
     print(json.dumps({**marks, "end": time.perf_counter() - _BEGUN, "val_auc": aucs}))
 
 

@@ -13,7 +13,7 @@ from skin_core.config import RunConfig
 from skin_core.models.family import ModelFamily
 from skin_core.models.registry import all_families, default_config
 from skin_core.recipes import Recipe, all_recipes
-from skin_core.services import datasets
+from skin_core.services import datasets, runs
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,12 @@ def choose_what(key: str) -> Choice | None:
             ]
     if name:
         _told(recipes[name])
-        return Choice(path, family, name, recipes[name].config(path), f"recipe.{name}")
+        before = runs.to_go_on_from(name, path)
+        if recipes[name].after and not before:
+            st.info(
+                f"It goes on from a run of “{recipes[recipes[name].after].title}” on the same data: train that first."
+            )
+        return Choice(path, family, name, recipes[name].config(path, before), f"recipe.{name}")
     st.caption(family.summary)
     return Choice(path, family, "", default_config(family.name, path), f"run.{family.name}")
 

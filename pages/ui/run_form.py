@@ -102,7 +102,7 @@ def _grid(
                 elif name == "lesion_ids_from":
                     values[name] = _other_sets(defaults.data, fields[name], key)
                 elif name == "start_from":
-                    values[name] = _start_from(defaults.family, fields[name], key)
+                    values[name] = _start_from(defaults, fields[name], key)
                 elif name == "distill_from":
                     values[name] = _teachers(defaults.distill_from, fields[name], key)
                 elif name == "weights":
@@ -158,12 +158,14 @@ def _is_feature(column: str) -> bool:
     return column not in (*COLUMNS, *ANSWER_COLUMNS, "synthetic") and not column.startswith(ANSWER_PREFIXES)
 
 
-def _start_from(family: str, field: FieldInfo, key: str) -> str:
-    titles = {run.run_id: run.title for run in runs.list_runs() if run.config.family == family and run.best_epoch}
+def _start_from(defaults: RunConfig, field: FieldInfo, key: str) -> str:
+    known = (run for run in runs.list_runs() if run.config.family == defaults.family and run.best_epoch)
+    titles = {run.run_id: run.title for run in known}
     options = ["", *titles]
     return st.selectbox(
         label_of("start_from"),
         options,
+        options.index(defaults.start_from) if defaults.start_from in options else 0,
         format_func=lambda run_id: f"{titles[run_id]} ({run_id})" if run_id else "no earlier run",
         key=key,
         help=field.description,

@@ -26,6 +26,7 @@ class Recipe:
         expect: which figure to expect, and on which split; `NOT_MEASURED` where nobody looked.
         settings: the fields that differ from `RunConfig`'s own defaults. Not from the family's: those may change, and
             a published recipe must not change with them.
+        after: name of the recipe whose run this one goes on from; empty for none.
     """
 
     name: str
@@ -37,16 +38,22 @@ class Recipe:
     takes: str
     expect: str
     settings: Mapping[str, Any]
+    after: str = ""
 
     @property
     def command(self) -> str:
-        """What starts it, with DATA in the place of the data set."""
-        return f"python -m skin_core train DATA --recipe {self.name}"
+        """What starts it, with DATA in the place of the data set and RUN in that of the run to go on from."""
+        started = f"python -m skin_core train DATA --recipe {self.name}"
+        return f"{started} --set start_from=RUN" if self.after else started
 
-    def config(self, data: str) -> RunConfig:
+    def config(self, data: str, start_from: str = "") -> RunConfig:
         """The configuration on a data set.
+
+        Args:
+            data: its path.
+            start_from: id of the run to go on from, where the recipe has one.
 
         Raises:
             ConfigError: naming each field that does not work.
         """
-        return RunConfig.parse({"data": data, "family": self.family, **self.settings})
+        return RunConfig.parse({"data": data, "family": self.family, **self.settings, "start_from": start_from})

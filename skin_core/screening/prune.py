@@ -48,12 +48,7 @@ def restore_statistics(model: keras.Model, examples: Mapping[str, np.ndarray]) -
         examples: training pictures ``image`` uint8 (N, S, S, 3) and, for a network with columns, ``tabular`` (N, F).
     """
     names = [tensor.name for tensor in model.inputs]
-    frozen = [layer for layer in model.layers if not layer.trainable]
-    for layer in frozen:
-        layer.trainable = True
-    Statistics(model).measure(
+    Statistics(model, every=True).measure(
         {name: examples[name][start : start + _BATCH] for name in names}
         for start in range(0, len(examples["image"]), _BATCH)
     )
-    for layer in frozen:
-        layer.trainable = False

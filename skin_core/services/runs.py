@@ -9,6 +9,7 @@ import pandas as pd
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.progress import ProgressCallback, ignore_progress
+from skin_core.recipes import recipe as recipe_of
 from skin_core.training import store, worked
 from skin_core.training.folder import BATCH_COLUMNS, EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.store import RunView
@@ -29,9 +30,42 @@ def create_run(config: RunConfig, *, recipe: str = "") -> str:
     Raises:
         ConfigError: if family and settings do not go together.
         DataSourceError: if the data path does not exist.
-        RunError: if the run to start from does not exist or has no weights yet.
+        RunError: if the run to start from does not exist or has no weights yet, or the recipe goes on from a run and
+            none is named.
     """
+    if recipe and (before := recipe_of(recipe).after) and not config.start_from:
+        raise RunError(
+            f"The recipe {recipe} goes on from a run of the recipe {before}: train that one first, then name it as start_from."
+        )
     return store.create(config, {"recipe": recipe} if recipe else None)
+
+
+def to_go_on_from(recipe: str, data: str) -> str:
+    """The newest run that a recipe can go on from.
+
+    Args:
+        recipe: name of the recipe.
+        data: path of the data set; the run must have been trained on the same.
+
+    Returns:
+        The id of a finished or stopped run with an epoch, of the recipe that comes before; empty where there is none, or
+        where the recipe goes on from nothing.
+
+    Raises:
+        ConfigError: if there is no such recipe.
+    """
+    before = recipe_of(recipe).after
+    if not before:
+        return ""
+    fitting = (
+        run.run_id
+        for run in list_runs()
+        if run.tags.get("recipe") == before
+        and run.config.data == data
+        and run.status in ("finished", "stopped")
+        and run.best_epoch
+    )
+    return next(fitting, "")
 
 
 def start_run(config: RunConfig, *, recipe: str = "") -> str:

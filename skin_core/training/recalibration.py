@@ -65,18 +65,22 @@ class MeasuringNormalization(keras.layers.Layer):
 
 
 class Statistics:
-    """Recalibrates a network's trainable batch normalisation.
+    """Recalibrates a network's batch normalisation.
 
     Args:
         model: a flat functional graph; its layers are shared, and only moving statistics are changed.
+        every: frozen layers and those that keep their pretrained statistics, too: for weights that were changed by hand,
+            which no statistics fit any more. Otherwise those that learn theirs.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, *, every: bool = False) -> None:
         self._layers: list[MeasuringNormalization] = []
         moments: list[keras.KerasTensor] = []
 
         def shared(layer: keras.layers.Layer) -> keras.layers.Layer:
-            if type(layer) is not keras.layers.BatchNormalization or not layer.trainable or keeps_statistics(layer):
+            if type(layer) is not keras.layers.BatchNormalization:
+                return layer
+            if not every and (not layer.trainable or keeps_statistics(layer)):
                 return layer
             return MeasuringNormalization(layer)
 

@@ -83,6 +83,23 @@ def test_a_recipe_fills_the_form_in(open_page, demo_ham10000: Path, name: str) -
     assert "train_family" not in {box.key for box in app.selectbox}
 
 
+def test_the_second_part_of_a_recipe_is_offered_the_run_of_the_first(open_page, demo_ham10000: Path) -> None:
+    datasets.open_dataset(demo_ham10000)
+    app = open_page("pages/3_Train.py")
+    app.selectbox(key="train_recipe").set_value("starter_finer").run()
+    assert not app.exception
+    assert any("It goes on from a run of “The starter model” on the same data" in told.value for told in app.info)
+    assert app.selectbox(key="recipe.starter_finer.start_from").value == ""
+    app.button(key="start_run").click().run()
+    assert any("train that one first, then name it as start_from" in told.value for told in app.error)
+    first = runs.create_run(all_recipes()["starter"].config(str(demo_ham10000)), recipe="starter")
+    RunFolder.of(first).update_state(status="stopped", best_epoch=3)
+    app = open_page("pages/3_Train.py")
+    app.selectbox(key="train_recipe").set_value("starter_finer").run()
+    assert not app.exception and not app.error and not app.info
+    assert app.selectbox(key="recipe.starter_finer.start_from").value == first
+
+
 def test_a_set_with_one_class_cannot_be_started(open_page, demo_ham10000: Path, tmp_path: Path) -> None:
     (tmp_path / "set" / "nevus").mkdir(parents=True)
     for picture in sorted(demo_ham10000.rglob("*.jpg"))[:12]:

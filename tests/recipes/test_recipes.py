@@ -58,7 +58,15 @@ def test_it_is_documented(one: Recipe) -> None:
         assert sentence.endswith(".")
     assert len(one.paragraph.split()) >= 30
     assert one.layout in all_sources()
-    assert one.command == f"python -m skin_core train DATA --recipe {one.name}"
+    goes_on = " --set start_from=RUN" if one.after else ""
+    assert one.command == f"python -m skin_core train DATA --recipe {one.name}{goes_on}"
+
+
+def test_a_recipe_goes_on_from_another_one_of_its_family(one: Recipe) -> None:
+    """Weights pass only within a family, and the part before it must be one that can be begun."""
+    if one.after:
+        assert recipe(one.after).family == one.family and not recipe(one.after).after
+        assert one.config("DATA", "20260101-000000-x-0000").start_from == "20260101-000000-x-0000"
 
 
 def test_a_figure_is_told_with_its_split_or_as_not_measured(one: Recipe) -> None:

@@ -67,11 +67,14 @@ def test_an_int8_engine_needs_examples(networks: Networks) -> None:
         export.export(networks.pooled, engine="int8")
 
 
+@pytest.mark.parametrize("pretrained", [False, True])
 def test_pruning_takes_the_smallest_and_measures_statistics_anew(
-    networks: Networks, examples: dict[str, np.ndarray]
+    networks: Networks, examples: dict[str, np.ndarray], pretrained: bool
 ) -> None:
+    """Of pretrained layers, too, whose statistics no training would move."""
     import keras
 
+    from skin_core.models.kept_statistics import keep_statistics
     from skin_core.models.split import twin
     from skin_core.screening.prune import prune, restore_statistics
 
@@ -85,9 +88,13 @@ def test_pruning_takes_the_smallest_and_measures_statistics_anew(
     assert np.array_equal(after[after != 0], before[after != 0])
     assert 0 < share < 0.5
     norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    if pretrained:
+        keep_statistics(model.layers)
+        norm.trainable = False
     restore_statistics(model, {"image": examples["image"]})
     through = keras.Model(model.inputs, layer.output)([examples["image"].astype(np.float32)])
     assert norm.moving_mean.numpy() == pytest.approx(np.asarray(through).mean(axis=(0, 1, 2)), abs=1e-4)
+    assert norm.trainable is not pretrained
 
 
 def test_variants_are_named_and_refused_in_a_sentence() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from skin_core.config import RunConfig
 from skin_core.errors import ConfigError, DataSourceError, RunError
+from skin_core.recipes import recipe
 from skin_core.services import runs
 from skin_core.training import queue, store
 from skin_core.training.folder import BATCH_COLUMNS, RunFolder, append_rows
@@ -63,6 +64,23 @@ def test_what_cannot_work_is_refused_at_once(tmp_path, changes, error, said):
 def test_a_run_that_has_no_weights_yet_cannot_be_started_from(tmp_path):
     with pytest.raises(RunError, match="no weights"):
         make(tmp_path, start_from=make(tmp_path))
+
+
+def test_the_second_part_of_a_recipe_needs_the_run_of_the_first(tmp_path):
+    """Without it the part would train from other weights and give itself out for what it is not."""
+    second = recipe("starter_finer")
+    data = str(tmp_path / "set")
+    (tmp_path / "set").mkdir()
+    with pytest.raises(RunError, match="train that one first, then name it as start_from"):
+        runs.create_run(second.config(data), recipe="starter_finer")
+    first = runs.create_run(recipe("starter").config(data), recipe="starter")
+    assert runs.to_go_on_from("starter_finer", data) == "", "it has no epoch yet"
+    RunFolder.of(first).update_state(status="stopped", best_epoch=3)
+    assert runs.to_go_on_from("starter_finer", data) == first
+    assert runs.to_go_on_from("starter_finer", str(tmp_path)) == "", "it was trained on other data"
+    assert runs.to_go_on_from("starter", data) == "", "it goes on from nothing"
+    RunFolder.of(first).model.write_bytes(b"")
+    assert runs.get_run(runs.create_run(second.config(data, first), recipe="starter_finer")).config.start_from == first
 
 
 @pytest.mark.parametrize("name", ["nothing", "../escape", "", "UPPER"])
