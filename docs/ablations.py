@@ -152,4 +152,27 @@ GROUPS = (
             ),
         ),
     ),
+    Group(
+        "columns",
+        "The patient's data in tbp_fusion",
+        "EfficientNetV2-B2 from random weights at 64 pixels, 8 epochs, on a part of HAM10000 with its share of each class, "
+        "three folds. Its ImageNet weights could not be had here; with better features the columns add less (see the "
+        "row of frozen features).",
+        {
+            "family": "tbp_fusion",
+            "weights": "random",
+            "image_size": 64,
+            "epochs": 8,
+            "max_images": 2000,
+            "schedule": "cosine",
+            "warmup_epochs": 1.0,
+            "augmentation": _FLIPS_AND_TURNS,
+            "folds": 3,
+            "cv_select": "last",
+        },
+        (
+            _base("the image alone (base)"),
+            Change("metadata", "age, sex and site beside the image", {"features": ["age", "sex", "site"]}),
+        ),
+    ),
 )
