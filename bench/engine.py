@@ -15,13 +15,11 @@ import numpy as np
 
 from bench.harness import ROOT, Report, in_turn, ratio, whole_process
 from bench.images import real_set
-from skin_core.models.family import ModelSpec
-from skin_core.models.registry import all_families, default_config
+from bench.networks import CLASSES, COLUMNS, random_network
+from skin_core.models.registry import all_families
 from skin_core.screening.variant import ENGINES
 
 _EVERY_SIZE = ("light_cnn", "mobilenet_v2")
-_COLUMNS = 20
-_CLASSES = 7
 _EXAMPLES = 100
 _PRUNED = 0.5
 
@@ -42,7 +40,7 @@ with open("/proc/self/status") as status:
 
 def run(quick: bool) -> Report:
     """Times every family; ``quick`` takes one small network and two sizes."""
-    report = Report("Engine", {"pictures": 1, "classes": _CLASSES, "weights": "random", "threads": 2})
+    report = Report("Engine", {"pictures": 1, "classes": CLASSES, "weights": "random", "threads": 2})
     for name in ["light_cnn"] if quick else list(all_families()):
         _time(name, report, quick)
     if quick:
@@ -64,19 +62,11 @@ def _time(name: str, report: Report, quick: bool) -> None:
     from skin_core.screening.engine import Engine
     from skin_core.screening.export import export
 
-    family = all_families()[name]
-    size = 48 if quick else default_config(name, "none").image_size
-    model = family.build(
-        ModelSpec(
-            classes=tuple(f"class{number}" for number in range(_CLASSES)),
-            image_size=size,
-            n_tabular=_COLUMNS if family.tabular else 0,
-            weights="random",
-        )
-    )
+    model = random_network(name, 48 if quick else 0)
+    size = int(model.get_layer("image").output.shape[1])
     generator = np.random.default_rng(0)
     pictures = generator.integers(0, 256, (8 if quick else 30, size, size, 3), dtype=np.uint8)
-    columns = np.zeros((len(pictures), _COLUMNS), np.float32) if family.tabular else None
+    columns = np.zeros((len(pictures), COLUMNS), np.float32) if len(model.inputs) > 1 else None
     examples = {"image": pictures} if columns is None else {"image": pictures, "tabular": columns}
     kinds = ("float32", "dynamic") if quick else tuple(ENGINES) if name in _EVERY_SIZE else ("float32",)
     calls: dict[str, Any] = {}

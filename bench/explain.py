@@ -15,19 +15,17 @@ from typing import Any
 import numpy as np
 
 from bench.harness import Report, in_turn, ratio
-from skin_core.models.family import ModelSpec
-from skin_core.models.registry import all_families, default_config
+from bench.networks import CLASSES, COLUMNS, random_network
+from skin_core.models.registry import all_families
 
 # A pass of tf-keras-vis takes these seconds.
 _SLOW = ("efficientnet_b7", "tbp_fusion")
-_COLUMNS = 20
-_CLASSES = 7
 _COLUMN = 1
 
 
 def run(quick: bool) -> Report:
     """Compares on one picture of noise at each family's own size; ``quick`` takes one small family."""
-    report = Report("Explanations", {"pictures": 1, "classes": _CLASSES, "weights": "random", "threads": 2})
+    report = Report("Explanations", {"pictures": 1, "classes": CLASSES, "weights": "random", "threads": 2})
     names = ["light_cnn"] if quick else list(all_families())
     for name in names:
         _compare(name, report, quick)
@@ -44,14 +42,14 @@ def _compare(name: str, report: Report, quick: bool) -> None:
     from skin_core.screening import export
     from skin_core.screening.engine import Engine
 
-    model = _network(name, 48 if quick else 0)
+    model = random_network(name, 48 if quick else 0)
     side = model.get_layer("image").output.shape[1]
     picture = np.random.default_rng(0).integers(0, 256, (1, side // 4, side // 4, 3), dtype=np.uint8)
     picture = np.pad(
         picture.repeat(4, axis=1).repeat(4, axis=2), ((0, 0), (0, side % 4), (0, side % 4), (0, 0)), "edge"
     )
     pixels = picture.astype(np.float32)
-    columns = np.zeros((1, _COLUMNS), np.float32) if len(model.inputs) > 1 else None
+    columns = np.zeros((1, COLUMNS), np.float32) if len(model.inputs) > 1 else None
 
     plain = Engine(export.export(model, maps=False))
     engine = Engine(export.export(model))
@@ -117,18 +115,6 @@ _WORDS = {
     "Grad-CAM++": "engine with Grad-CAM++",
     "compiled": "compiled Keras call",
 }
-
-
-def _network(name: str, size: int) -> Any:
-    family = all_families()[name]
-    return family.build(
-        ModelSpec(
-            classes=tuple(f"class{number}" for number in range(_CLASSES)),
-            image_size=size or default_config(name, "none").image_size,
-            n_tabular=_COLUMNS if family.tabular else 0,
-            weights="random",
-        )
-    )
 
 
 def _tf_keras_vis(model: Any, keras: Any) -> dict[str, Any]:
