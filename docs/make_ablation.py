@@ -108,8 +108,8 @@ def _table(found: Mapping[str, Any]) -> str:
         "chose an epoch; the test split was not touched. Differences are paired, picture by picture, with 95 % intervals by "
         "drawing lesions anew: they say what other lesions would change, not what chance in training would (a row "
         "shows that). **Bold**: the interval does not hold 0. With this many comparisons one in twenty does so by chance. "
-        "Probabilities are as the networks gave them, so balanced accuracy is of the class that exceeds its share most, by the "
-        "shares that each network learnt.\n",
+        "Where training balanced the classes, probabilities were brought back to the classes' own shares, and nothing else "
+        "was calibrated; balanced accuracy is of the class that exceeds its share most.\n",
     ]
     for group in GROUPS:
         rows = [(change, found.get(f"{group.name}/{change.name}")) for change in group.changes]

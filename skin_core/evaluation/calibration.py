@@ -76,11 +76,15 @@ def fit_calibration(
     return float(np.exp(found.x[0])), tuple(float(value) for value in bias)
 
 
+def calibrated_logits(logits: np.ndarray, temperature: float, bias: tuple[float, ...] = ()) -> np.ndarray:
+    """``logits / temperature + bias``, float64 (N, C)."""
+    scaled = np.asarray(logits).astype(np.float64) / temperature
+    return scaled + np.asarray(bias) if bias else scaled
+
+
 def calibrated(logits: np.ndarray, temperature: float, bias: tuple[float, ...] = ()) -> np.ndarray:
     """``softmax(logits / temperature + bias)``, float64 (N, C)."""
-    scaled = logits.astype(np.float64) / temperature
-    if bias:
-        scaled = scaled + np.asarray(bias)
+    scaled = calibrated_logits(logits, temperature, bias)
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     powers = np.exp(scaled)
     return powers / powers.sum(axis=1, keepdims=True)

@@ -1,8 +1,10 @@
 """The risk as a quantity of its own: one score an image, one curve from score to probability, fitted on validation.
 
-A sum of calibrated class probabilities is not calibrated itself. The score is the log odds that the network gives the
-endpoint's classes; class weights and resampling in training shift it, and since validation is never resampled, a curve
-that is fitted there has the natural prevalence of the set. Applying a curve needs NumPy only.
+A sum of calibrated class probabilities is not calibrated itself. The score is the log odds of the endpoint's classes, by
+the logits that the classes' calibration gives: class weights, resampling and adjusted logits raise rare classes on both
+sides of the endpoint, each by its own amount, so that the order of the pictures itself is another one before the shift
+is undone (on HAM10000's validation, an AUC of 0.898 for 0.921). Since validation is never resampled, a curve that is
+fitted there has the natural prevalence of the set. Applying a curve needs NumPy only.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 
 METHODS = ("logistic", "temperature", "isotonic")
+SCORES = ("classes", "network")
 FOLDS = 5
 _LEAST_SLOPE = 1e-3
 
@@ -33,6 +36,7 @@ class RiskCalibration:
             nothing could be fitted.
         n, n_positive: images it was fitted on.
         log_loss: method → cross-validated log loss, by which it was chosen; empty if there were too few groups.
+        of: what the score is made of: the "classes" as they are calibrated, or, in older bundles, the "network" alone.
     """
 
     method: str = "none"
@@ -44,10 +48,13 @@ class RiskCalibration:
     n: int = 0
     n_positive: int = 0
     log_loss: dict[str, float] = field(default_factory=dict)
+    of: str = "network"
 
     def __post_init__(self) -> None:
         if self.method not in (*METHODS, "none"):
             raise ValueError(f"the risk's calibration must be one of {', '.join(METHODS)}; got '{self.method}'")
+        if self.of not in SCORES:
+            raise ValueError(f"the risk's score must be of {' or '.join(SCORES)}; got '{self.of}'")
         if not (np.isfinite([self.slope, self.intercept]).all() and self.slope > 0):
             raise ValueError("the risk's calibration has a slope that does not rise")
         if self.prevalence is not None and not 0 < self.prevalence < 1:
@@ -80,10 +87,10 @@ class RiskCalibration:
 
 
 def endpoint_score(logits: np.ndarray, endpoint: list[int]) -> np.ndarray:
-    """Log odds that the network gives the endpoint's classes together, float64 (N,).
+    """Log odds of the endpoint's classes together, float64 (N,).
 
     Args:
-        logits: float (N, C); a sigmoid head's as (0, z), whose score is z.
+        logits: float (N, C), of the network or calibrated; a sigmoid head's as (0, z), whose score is z.
         endpoint: columns of the classes that count as positive; some, not all.
     """
     values = np.asarray(logits, dtype=np.float64)
@@ -105,10 +112,10 @@ def fit_risk(score: np.ndarray, positive: np.ndarray, groups: np.ndarray, *, see
     """
     n, n_positive = len(score), int(positive.sum())
     if n_positive in (0, n):
-        return RiskCalibration(n=n, n_positive=n_positive)
+        return RiskCalibration(n=n, n_positive=n_positive, of="classes")
     losses = _cross_validated(score, positive, groups, seed)
     method = min(losses, key=losses.__getitem__) if losses else "logistic"
-    facts = {"prevalence": n_positive / n, "n": n, "n_positive": n_positive, "log_loss": losses}
+    facts = {"prevalence": n_positive / n, "n": n, "n_positive": n_positive, "log_loss": losses, "of": "classes"}
     return RiskCalibration(method=method, **_FITS[method](score, positive), **facts)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from skin_core.evaluation.bootstrap import Groups
 from skin_core.evaluation.calibration import expected_bias, fit_calibration
 from skin_core.evaluation.operating_point import PROPOSED, fit_point
-from skin_core.evaluation.risk import endpoint_score, fit_risk
+from skin_core.evaluation.risk import fit_risk
 from skin_core.evaluation.scored import Scored
 from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
-from skin_core.screening.risk import endpoint_columns, risk_of
+from skin_core.screening.risk import risk_of, risk_score
 from skin_core.screening.truth import class_shares, scored
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def with_calibration(
     if not info.has_risk:
         return info
     known, positive = _endpoint(frame)
-    score = endpoint_score(logits[known], endpoint_columns(info))
+    score = risk_score(info, logits[known], "classes")
     return info.model_copy(update={"risk_calibration": fit_risk(score, positive, groups[known], seed=seed)})
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,14 +17,15 @@ import pandas as pd
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.evaluation.bootstrap import Groups
+from skin_core.evaluation.calibration import expected_bias
 from skin_core.evaluation.figures import OF_DECISION
 from skin_core.evaluation.scored import Scored
 from skin_core.paths import write_text
 from skin_core.screening.fitted import with_calibration
 from skin_core.screening.origin import describe
 from skin_core.screening.predictions import save_predictions
-from skin_core.screening.record import BundleInfo
-from skin_core.screening.truth import group_word, scored
+from skin_core.screening.record import BundleInfo, Calibration
+from skin_core.screening.truth import class_shares, group_word, scored
 from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.prepare import Prepared
@@ -43,6 +44,10 @@ _IN_THE_LIST = {
 }
 _NOT_CALIBRATED = (
     "Probabilities and risks are as the networks gave them, not calibrated: nothing was left to calibrate them on."
+)
+_SHARES_UNDONE = (
+    "The classes were balanced in training; probabilities and risks are brought back to the classes' own shares, and not "
+    "calibrated otherwise: nothing was left to calibrate them on."
 )
 
 
@@ -125,10 +130,13 @@ def _member(
     if config.cv_select == "inner":
         inner = _predictions(folder, member, "predictions")
         info = _calibrated(info, config, prepared, groups, _rows(prepared, inner["image_ids"]), inner["probabilities"])
+    elif config.equal_shares:
+        # What was learnt as if the classes were equally frequent holds for equal shares; brought back to the set's own,
+        # as far as can be known without pictures to calibrate on.
+        bias = expected_bias(class_shares(info), equal_shares=True)
+        if bias is not None:
+            info = info.model_copy(update={"calibration": Calibration(temperature=1.0, bias=tuple(bias.tolist()))})
     truth = scored(info, frame.iloc[rows], groups[rows], _logits(raw), group_word=group_word(prepared.manifest))
-    if config.cv_select != "inner" and config.equal_shares:
-        # What was learnt as if the classes were equally frequent holds, uncalibrated, for equal shares.
-        truth = replace(truth, priors=np.full(len(truth.classes), 1 / len(truth.classes)))
     history = read_rows(member.history, EPOCH_COLUMNS)
     plain = truth.figures(np.ones((1, len(rows))))
     facts = {
@@ -194,6 +202,7 @@ def _table(folder: RunFolder, ids: np.ndarray, pooled: Scored) -> pd.DataFrame:
 
 def _notes(config: RunConfig, members: list[_Member], n: int) -> list[str]:
     fewest = min(member.facts["n_train"] for member in members)
+    uncalibrated = _SHARES_UNDONE if config.equal_shares else _NOT_CALIBRATED
     share = f"{100 * config.validation_fraction:.0f} %"
     chosen = {
         "inner": [
@@ -202,12 +211,12 @@ def _notes(config: RunConfig, members: list[_Member], n: int) -> list[str]:
         ],
         "last": [
             "The network of each fold is that of the last epoch, so the held pictures decided nothing.",
-            _NOT_CALIBRATED,
+            uncalibrated,
         ],
         "held": [
             "In each fold the epoch was chosen on the held pictures themselves: these figures flatter the settings; "
             "cross-validate with cv_select=inner for honest ones.",
-            _NOT_CALIBRATED,
+            uncalibrated,
         ],
     }[config.cv_select]
     return [

@@ -17,7 +17,7 @@ from skin_core.screening.members import EnsembleRecord
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
 # 3: color constancy. A program that knows only 2 would show the network pictures in another light than it learnt from.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 NAME_PATTERN = r"^[a-z0-9_-]+$"
 FILES = ("screen.tflite", "model.keras", "gate.npz", "signatures.npz", "MODEL_CARD.md")

@@ -75,7 +75,7 @@ def test_publish_writes_a_bundle_that_screens(run_id: str, home: Path, data: Pat
     assert info.path == home / "models" / "fresh" and screening.is_trusted(info)
     # "served": what screening says of validation pictures from their files against what the run said, light and all.
     assert info.parity["probabilities"] < 1e-3 and info.parity["maps"] < 1e-3 and info.parity["served"] < 1e-4
-    assert info.color_constancy == "shades_of_grey" and info.schema_version == 3
+    assert info.color_constancy == "shades_of_grey" and info.schema_version == 4
     assert info.synthetic and info.validation.n > 5
     assert info.test is not None and info.test.split == "test"
     assert info.endpoint == ("akiec", "bcc", "mel")

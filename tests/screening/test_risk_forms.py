@@ -65,11 +65,28 @@ def test_an_older_bundle_sums_its_classes() -> None:
 def test_a_newer_bundle_has_a_calibration_of_its_own_and_keeps_it_in_json(own: RiskCalibration) -> None:
     info = _info(risk_calibration=own)
     again = BundleInfo.parse(info.model_dump_json(), name="x")
-    assert again.risk_calibration == own and again.prevalence == 0.2 and again.schema_version == 3
+    assert again.risk_calibration == own and again.prevalence == 0.2 and again.schema_version == 4
     score = np.logaddexp(LOGITS[:, 0], LOGITS[:, 1]) - LOGITS[:, 2]
     assert risk_of(again, LOGITS) == pytest.approx(own(score))
     card = model_card(again)
     assert f"calibrated as a quantity of its own ({own.method}) on 50 pictures" in card and "0.200" in card
+
+
+def test_the_risk_orders_pictures_after_the_balance_of_training_is_undone() -> None:
+    """Two pictures, by hand. Under equal shares the first one's lesion is bcc or nevus at 3 to 2, the second one's melanoma
+    or nevus at 2 to 2. At natural shares bcc is a tenth as frequent as it was made, melanoma half: 0.3 to 2 and 1 to 2."""
+    logits = np.log(np.array([[3.0, 1e-9, 2.0], [1e-9, 2.0, 2.0]]))
+    bias = tuple(np.log([0.1, 0.5, 1.0]).tolist())
+    curve = {"slope": 1.0, "intercept": 0.0, "prevalence": 0.2, "n": 50, "n_positive": 10}
+    changed = {"calibration": {"temperature": 1.0, "bias": bias}}
+    now = _info(risk_calibration=RiskCalibration("logistic", of="classes", **curve), **changed)
+    assert risk_of(now, logits) == pytest.approx([0.3 / 2.3, 1 / 3], abs=1e-6)
+    before = _info(risk_calibration=RiskCalibration("logistic", **curve), **changed)
+    assert risk_of(before, logits) == pytest.approx([0.6, 0.5], abs=1e-6)
+    again = BundleInfo.parse(now.model_dump_json(), name="x")
+    assert risk_of(again, logits) == pytest.approx(risk_of(now, logits))
+    with pytest.raises(BundleError, match="must be of classes or network"):
+        BundleInfo.parse(now.model_dump_json().replace('"of":"classes"', '"of":"else"'), name="x")
 
 
 def test_a_damaged_calibration_of_the_risk_is_one_sentence() -> None:
