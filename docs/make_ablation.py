@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 import skin_core.quiet  # noqa: E402, F401  (before any library that prints or sends)
 from docs.ablations import BASE, GROUPS, Change, Group  # noqa: E402
-from skin_core.config import RunConfig, apply_overrides  # noqa: E402
+from skin_core.config import RunConfig  # noqa: E402
+from skin_core.overrides import apply_overrides  # noqa: E402
 from skin_core.paths import write_text  # noqa: E402
 from skin_core.services import cross_validation, runs  # noqa: E402
 

@@ -61,7 +61,8 @@ def main(data: str) -> None:
 def _trained(part: str, data: str, before: str, told: ProgressCallback) -> str:
     """The finished run of a recipe: found, gone on with, or made."""
     config = recipe(part).config(data, before)
-    known = next((run for run in runs.list_runs() if run.config == config), None)
+    untitled = {"title": config.title}
+    known = next((run for run in runs.list_runs() if run.config.model_copy(update=untitled) == config), None)
     run_id = runs.create_run(config, recipe=part) if known is None else known.run_id
     if known is None or known.status != "finished":
         runs.run_in_foreground(run_id, told)

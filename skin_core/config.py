@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -299,44 +299,3 @@ def _sentence(error: ValidationError) -> str:
         got = "" if item["type"] in ("missing", "value_error", "extra_forbidden") else f"; got {item['input']!r}"
         parts.append(f"{field}: {message[0].lower() + message[1:]}{got}")
     return "The run's settings do not work: " + "; ".join(parts) + "."
-
-
-Override = Annotated[str, "key=value, with dots for nested fields (augmentation.flip=both)"]
-
-
-def apply_overrides(values: dict, overrides: list[Override]) -> dict:
-    """Applies ``key=value`` strings to a configuration given as a dict.
-
-    Values are read as JSON where they are JSON (numbers, true, lists), else as text.
-
-    Raises:
-        ConfigError: for a string without ``=`` or an unknown key.
-    """
-    import json
-
-    result = dict(values)
-    for override in overrides:
-        key, separator, raw = override.partition("=")
-        if not separator or not key:
-            raise ConfigError(f"--set expects key=value; got '{override}'.")
-        try:
-            value = json.loads(raw)
-        except json.JSONDecodeError:
-            value = raw
-        head, *tail = key.strip().split(".")
-        if head not in RunConfig.model_fields:
-            raise ConfigError(f"--set knows no field '{head}'; the fields are {', '.join(RunConfig.model_fields)}.")
-        if head in ("features", "lesion_ids_from", "distill_from") and isinstance(value, str):
-            value = [part for part in value.split(",") if part]
-        if not tail:
-            result[head] = value
-            continue
-        nested = result.get(head) or {}
-        if isinstance(nested, BaseModel):
-            nested = nested.model_dump()
-        if not isinstance(nested, dict):
-            raise ConfigError(f"--set: '{head}' has no parts; write {head}={raw} instead of '{override}'.")
-        nested = dict(nested)
-        nested[".".join(tail)] = value
-        result[head] = nested
-    return result

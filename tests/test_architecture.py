@@ -16,6 +16,7 @@ LAYERS = {
     "paths": 0,
     "progress": 0,
     "config": 0,
+    "overrides": 0,
     "imaging": 1,
     "data": 2,
     "models": 2,

@@ -40,8 +40,9 @@ def cross_validate(
 
     The locked test split stays locked. What comes is no network to publish: it tells how good the settings are.
     """
-    from skin_core.config import RunConfig, apply_overrides
+    from skin_core.config import RunConfig
     from skin_core.models.registry import default_config
+    from skin_core.overrides import apply_overrides
     from skin_core.services import cross_validation as service
     from skin_core.services import recorded, reporting, runs
 

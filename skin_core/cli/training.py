@@ -81,8 +81,9 @@ def configured(data: str, family: str, recipe: str, overrides: list[str]) -> Run
         typer.BadParameter: for wrong usage.
         ConfigError: for values that do not work.
     """
-    from skin_core.config import RunConfig, apply_overrides
+    from skin_core.config import RunConfig
     from skin_core.models.registry import default_config
+    from skin_core.overrides import apply_overrides
     from skin_core.recipes import recipe as recipe_of
 
     if family and recipe:

@@ -12,36 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from skin_core.data.images import ImageReader
+from skin_core.data.decoding import Decoder, Look, decode_all, workers
 from skin_core.data.locations import in_hdf5, name_of
 from skin_core.data.manifest import Manifest
-from skin_core.errors import UnusableImageError, WorkspaceError
-from skin_core.imaging.decode import PREPROCESSING_VERSION, ColorConstancy, CropPolicy, to_input
+from skin_core.errors import WorkspaceError
+from skin_core.imaging.decode import PREPROCESSING_VERSION, ColorConstancy, CropPolicy
 from skin_core.paths import cache_dir
-from skin_core.progress import Progress, ProgressCallback, ignore_progress, tracked
+from skin_core.progress import Progress, ProgressCallback, ignore_progress
 
 # All pixel caches together stay below this; the least recently used go first. LESIONLAB_CACHE_GB changes it.
 DEFAULT_LIMIT_GB = 20.0
 # What must stay free on the disk for everything else.
 _SPARE_BYTES = 1 << 30
-# Images between two records of how far the decoding is: what a kill costs at most.
-_CHUNK = 2048
-# Images a thread takes at a time: handing over one by one costs a tenth of the decoding.
-_HANDFUL = 8
-_TODO, _DONE, _FAILED = 0, 1, 2
-
-
-class Look(NamedTuple):
-    """What makes a picture a network's input, in the order of `to_input`: side in pixels, crop policy, color constancy."""
-
-    size: int
-    crop: CropPolicy
-    constancy: ColorConstancy
 
 
 @dataclass(frozen=True)
@@ -83,9 +69,9 @@ class PixelStream:
 
     def __init__(self, manifest: Manifest, look: Look, failed: dict[str, str]) -> None:
         self.shape = (len(manifest), look.size, look.size, 3)
-        self._decoder = _Decoder(manifest, look)
+        self._decoder = Decoder(manifest, look)
         self._failed = failed
-        self._threads = ThreadPoolExecutor(_workers(), thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(workers(), thread_name_prefix="decode")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -137,7 +123,7 @@ def open_pixels(
                     failed: dict[str, str] = {}
                     return PixelCache(PixelStream(manifest, look, failed), failed, size, crop, constancy)
                 try:
-                    _decode_all(manifest, look, folder, progress)
+                    decode_all(manifest, look, folder, progress)
                 except OSError as error:
                     raise WorkspaceError(
                         f"The decoded images cannot be written to {folder.parent} ({error.strerror or error}); free some "
@@ -149,29 +135,6 @@ def open_pixels(
     pixels = np.memmap(folder / "pixels.u8", dtype=np.uint8, mode="r", shape=(len(manifest), size, size, 3))
     failed = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
     return PixelCache(pixels, failed, size, crop, constancy)
-
-
-class _Decoder:
-    def __init__(self, manifest: Manifest, look: Look) -> None:
-        self._reader = ImageReader(manifest.root)
-        self._locations = manifest.frame["location"].tolist()
-        self._ids = manifest.frame["image_id"].tolist()
-        self._look = look
-
-    def pixels(self, row: int) -> tuple[int, str, np.ndarray | None, str | None]:
-        """Row, image_id, uint8 (size, size, 3) or None, and the sentence of what went wrong or None."""
-        row = int(row)
-        location = self._locations[row]
-        try:
-            data = self._reader.bytes(location)
-            return row, self._ids[row], to_input(data, *self._look, name=location), None
-        except UnusableImageError as error:
-            return row, self._ids[row], None, str(error)
-
-
-def _workers() -> int:
-    # Pillow lets go of the interpreter while it decodes and resizes, so threads use all cores without copying pixels.
-    return os.cpu_count() or 2
 
 
 def _key(manifest: Manifest, look: Look) -> str:
@@ -249,65 +212,3 @@ def _make_room(folder: Path, needed: int) -> bool:
         del sizes[oldest]
         # A process that has it mapped keeps its pixels until it lets go of them.
         shutil.rmtree(oldest, ignore_errors=True)
-
-
-def _decode_all(manifest: Manifest, look: Look, folder: Path, progress: ProgressCallback) -> None:
-    partial = folder.with_suffix(".partial")
-    partial.mkdir(exist_ok=True)
-    n, stride = len(manifest), look.size * look.size * 3
-    state = _resumed(partial / "state.u8", n)
-    failures = partial / "failures.json"
-    failed: dict[str, str] = json.loads(failures.read_text(encoding="utf-8")) if failures.is_file() else {}
-    decoder = _Decoder(manifest, look)
-    handle = os.open(partial / "pixels.u8", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        # Space is taken up front: a full disk is then a sentence here, not a killed process at a memory map.
-        os.posix_fallocate(handle, 0, max(1, n * stride))
-        todo = np.flatnonzero(state == _TODO)
-        with ThreadPoolExecutor(_workers(), thread_name_prefix="decode") as threads:
-            results = tracked(_written(decoder, todo, threads, handle), "Decoding images", len(todo), progress)
-            for number, (row, image_id, sentence) in enumerate(results, start=1):
-                if sentence is not None:
-                    failed[image_id] = sentence
-                state[row] = _DONE if sentence is None else _FAILED
-                if number % _CHUNK == 0:
-                    _record(handle, partial, state, failed)
-        _record(handle, partial, state, failed)
-    finally:
-        os.close(handle)
-    (partial / "state.u8").unlink()
-    os.replace(partial / "failures.json", partial / "failed.json")
-    os.replace(partial, folder)
-
-
-def _written(
-    decoder: _Decoder, rows: np.ndarray, threads: ThreadPoolExecutor, handle: int
-) -> Iterator[tuple[int, str, str | None]]:
-    """Row, image_id and what went wrong, of each picture whose pixels are in the file."""
-
-    def write(some: np.ndarray) -> list[tuple[int, str, str | None]]:
-        told = []
-        for row, image_id, pixels, sentence in map(decoder.pixels, some):
-            if pixels is not None:
-                # By the thread that decoded them, without a copy: the pixels never wait in memory.
-                os.pwrite(handle, pixels.data, row * pixels.nbytes)
-            told.append((row, image_id, sentence))
-        return told
-
-    handfuls = [rows[start : start + _HANDFUL] for start in range(0, len(rows), _HANDFUL)]
-    for told in threads.map(write, handfuls):
-        yield from told
-
-
-def _resumed(path: Path, n: int) -> np.ndarray:
-    state = np.fromfile(path, np.uint8) if path.is_file() else np.zeros(0, np.uint8)
-    return state if len(state) == n else np.full(n, _TODO, np.uint8)
-
-
-def _record(handle: int, partial: Path, state: np.ndarray, failed: dict[str, str]) -> None:
-    # Pixels first: what the state calls done must be on the disk. Both files are replaced whole.
-    os.fsync(handle)
-    for name, content in (("failures.json", json.dumps(failed).encode()), ("state.u8", state.tobytes())):
-        temporary = partial / f".{name}"
-        temporary.write_bytes(content)
-        os.replace(temporary, partial / name)

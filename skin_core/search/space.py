@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from skin_core.config import RunConfig, apply_overrides
+from skin_core.config import RunConfig
 from skin_core.errors import ConfigError
+from skin_core.overrides import apply_overrides
 
 # The figure of two trials compares only where the data and the question are the same.
 FIXED = {

@@ -13,12 +13,13 @@ import pandas as pd
 
 from skin_core.config import RunConfig
 from skin_core.data.manifest import COLUMNS, Manifest, as_manifest_types
-from skin_core.errors import ConfigError, DataSourceError, LeakError
+from skin_core.errors import ConfigError, DataSourceError
 from skin_core.paths import atomic_path, write_text
 from skin_core.progress import Progress, ProgressCallback
+from skin_core.training.ancestors import ancestors_of, without_seen_validation, write_signatures
 from skin_core.training.folder import RunFolder
 from skin_core.training.scores import POSITIVE_LEVELS
-from skin_core.training.teachers import refuse_strangers, teachers_of, teaching_columns
+from skin_core.training.teachers import refuse_strangers, teaching_columns
 
 if TYPE_CHECKING:
     from skin_core.data.audit import Signatures
@@ -139,7 +140,7 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
         used, note = begin_folds(folder, config, split, manifest, prints)
         notes.append(note)
     else:
-        for parent in _ancestors(config):
+        for parent in ancestors_of(config):
             assigned, note = without_seen_validation(assigned, prints, parent)
             notes += [note] if note else []
         used = assigned
@@ -162,7 +163,7 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
         encoder = TabularEncoder.fit(frame[(sides == "train").to_numpy()], config.features)
         write_text(folder.tabular, json.dumps(encoder.to_dict()))
     if not config.folds:
-        _write_signatures(folder, config, prints, sides)
+        write_signatures(folder, config, prints, sides)
     facts = {
         "source": manifest.source,
         "root": str(manifest.root),
@@ -177,49 +178,6 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
         "counts": {side: int((sides == side).sum()) for side in ("train", "validation", "test")},
     }
     write_text(folder.prepared, json.dumps(facts, indent=1))
-
-
-def _ancestors(config: RunConfig) -> list[RunFolder]:
-    """The runs that a run's knowledge comes from: its first weights, and its teachers."""
-    return [*([RunFolder.of(config.start_from)] if config.start_from else []), *teachers_of(config)]
-
-
-def without_seen_validation(assigned: pd.DataFrame, prints: Signatures, parent: RunFolder) -> tuple[pd.DataFrame, str]:
-    """Moves validation groups to training whose pictures the weights to start from, or a teacher, were trained on.
-
-    Scored on pictures that its ancestor has learnt, a run would choose its best epoch by memory.
-
-    Args:
-        assigned: columns image_id, split, group.
-        prints: of the data set.
-        parent: the run to start from, or the one that teaches.
-
-    Returns:
-        The assignment, and a sentence for the notes ("" where nothing moved).
-
-    Raises:
-        LeakError: if no validation picture is left.
-    """
-    from skin_core.data.audit import Signatures, seen_pictures
-
-    ids = assigned.loc[assigned["split"] == "validation", "image_id"]
-    mine = prints.subset(ids)
-    seen = seen_pictures(Signatures.load(parent.signatures), mine).image_ids
-    groups = set(assigned.loc[assigned["image_id"].isin(seen), "group"])
-    moved = (assigned["split"] == "validation") & assigned["group"].isin(groups)
-    if not moved.any():
-        return assigned, ""
-    if moved.sum() == len(ids):
-        raise LeakError(
-            f"Run {parent.run_id} was trained on every picture of this validation split; start with the same seed as "
-            "it had, or from another run."
-        )
-    assigned = assigned.copy()
-    assigned.loc[moved, "split"] = "train"
-    return assigned, (
-        f"{int(moved.sum())} validation pictures moved to training: run {parent.run_id}, which this one builds on, was "
-        "trained on them or on pictures of their lesions."
-    )
 
 
 def _check_features(manifest: Manifest, config: RunConfig) -> None:
@@ -283,16 +241,6 @@ def _write_frame(folder: RunFolder, frame: pd.DataFrame, config: RunConfig) -> N
     ]
     with atomic_path(folder.manifest) as temporary:
         frame[[*COLUMNS, *dict.fromkeys(extra)]].to_parquet(temporary, index=False)
-
-
-def _write_signatures(folder: RunFolder, config: RunConfig, prints: Signatures, sides: pd.Series) -> None:
-    from skin_core.data.audit import Signatures
-
-    trained = prints.subset(sides.index[sides == "train"])
-    for parent in _ancestors(config):
-        trained = trained.merged(Signatures.load(parent.signatures))
-    trained.save(folder.signatures)
-    prints.subset(sides.index[sides == "validation"]).save(folder.signatures_validation)
 
 
 def _pictures(prints: Signatures) -> str:

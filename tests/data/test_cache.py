@@ -130,9 +130,9 @@ KILLED = """
 import sys
 from pathlib import Path
 import pandas as pd
-from skin_core.data import cache
+from skin_core.data import cache, decoding
 from skin_core.data.manifest import Manifest
-cache._CHUNK = 8
+decoding._CHUNK = 8
 root = Path(sys.argv[1])
 names = sorted(path.name for path in root.glob("*.png"))
 manifest = Manifest.validated(pd.DataFrame({"image_id": names, "location": names}), source="folder", root=root)

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 from docs.ablations import BASE, GROUPS
-from skin_core.config import RunConfig, apply_overrides
+from skin_core.config import RunConfig
 from skin_core.models.families.mobilenet_v2 import IMAGENET
+from skin_core.overrides import apply_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 

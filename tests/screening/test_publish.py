@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_core.config import apply_overrides
 from skin_core.errors import BundleError, RunError
 from skin_core.explain.deeper import METHODS, SIGNED
 from skin_core.imaging.decode import decode, fit
+from skin_core.overrides import apply_overrides
 from skin_core.services import external, publishing, screening
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from skin_core.config import RunConfig, apply_overrides
+from skin_core.config import RunConfig
 from skin_core.errors import ConfigError, DataSourceError, SearchError
 from skin_core.models.registry import default_config
+from skin_core.overrides import apply_overrides
 from skin_core.search.driver import Search, seconds_left
 from skin_core.search.folder import SearchFolder
 from skin_core.services import runs, searches

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skin_core.config import RunConfig, apply_overrides
+from skin_core.config import RunConfig
 from skin_core.errors import ConfigError, LeakError, RunError
 from skin_core.models.objective import Objective
+from skin_core.overrides import apply_overrides
 from skin_core.services import runs
 from skin_core.training.distill import as_frequent, softened, taught
 from skin_core.training.folder import RunFolder
