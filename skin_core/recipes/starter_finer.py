@@ -20,7 +20,7 @@ RECIPE = Recipe(
     after="starter",
     settings={
         "image_size": 192,
-        "epochs": 14,
+        "epochs": 10,
         "learning_rate": 2e-4,
         "layer_decay": 0.2,
         "weight_decay": 0.02,
