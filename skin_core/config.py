@@ -10,9 +10,28 @@ from skin_core.errors import ConfigError
 
 RiskLevel = Literal["benign", "premalignant", "malignant"]
 
-# Columns of ISIC 2024 and HAM10000 that are the answer, or were made from it, or identify the lesion.
-ANSWER_COLUMNS = ("target", "label", "risk_level", "dx", "dx_type", "lesion_id", "tbp_lv_dnn_lesion_confidence")
-ANSWER_PREFIXES = ("iddx_", "mel_")
+# Columns of ISIC's archive, ISIC 2024 and HAM10000 that are the answer, or were made from it, or identify lesion, patient or
+# split; in small letters.
+ANSWER_COLUMNS = (
+    *(
+        "target",
+        "label",
+        "risk_level",
+        "dx",
+        "dx_type",
+        "benign_malignant",
+        "melanocytic",
+        "tbp_lv_dnn_lesion_confidence",
+    ),
+    *("lesion_id", "patient_id", "image_id", "isic_id", "group_id", "location", "split"),
+)
+ANSWER_PREFIXES = ("iddx_", "mel_", "diagnosis")
+
+
+def gives_away(column: str) -> bool:
+    """Whether a column is the answer, was made from it, or identifies what must not be recognised."""
+    name = column.strip().lower()
+    return name in ANSWER_COLUMNS or name.startswith(ANSWER_PREFIXES)
 
 
 class _Frozen(BaseModel):
@@ -250,10 +269,17 @@ class RunConfig(_Frozen):
                 f"{self.validation_fraction} + {self.test_fraction}"
             )
         for column in self.features:
-            if column in ANSWER_COLUMNS or column.startswith(ANSWER_PREFIXES):
-                raise ValueError(f"features must not hold '{column}': it gives the answer away")
+            if gives_away(column):
+                raise ValueError(
+                    f"features must not hold '{column}': it gives the answer away, or says who or which picture it is"
+                )
         if len(set(self.distill_from)) < len(self.distill_from):
             raise ValueError(f"distill_from names a run twice; name each once; got {', '.join(self.distill_from)}")
+        if self.loss == "logit_adjusted" and self.balance != "none":
+            raise ValueError(
+                f"loss=logit_adjusted balances the classes itself, and balance={self.balance} would do it twice; set one of "
+                "them to none or cross_entropy"
+            )
         if self.distill_from and self.loss == "focal":
             raise ValueError(
                 "loss=focal is not least where the network says what its teacher says; set loss to cross_entropy or "

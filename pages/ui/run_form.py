@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from skin_core.config import ANSWER_COLUMNS, ANSWER_PREFIXES, RunConfig
+from skin_core.config import RunConfig, gives_away
 from skin_core.data.manifest import COLUMNS, Manifest
 from skin_core.models.family import ModelFamily
 from skin_core.services import datasets, runs
@@ -155,7 +155,7 @@ def _other_sets(data: str, field: FieldInfo, key: str) -> tuple[str, ...]:
 
 def _is_feature(column: str) -> bool:
     """Whether a further csv column may be offered: not one of the manifest's own, not one that tells the answer."""
-    return column not in (*COLUMNS, *ANSWER_COLUMNS, "synthetic") and not column.startswith(ANSWER_PREFIXES)
+    return column not in (*COLUMNS, "synthetic") and not gives_away(column)
 
 
 def _start_from(defaults: RunConfig, field: FieldInfo, key: str) -> str:

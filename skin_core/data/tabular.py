@@ -58,7 +58,7 @@ class CategoricalColumn:
 
     def encode(self, values: pd.Series) -> np.ndarray:
         place = {level: index for index, level in enumerate(self.levels)}
-        indices = values.astype("string").map(place).fillna(len(self.levels)).to_numpy(dtype=np.int64)
+        indices = _as_words(values).map(place).fillna(len(self.levels)).to_numpy(dtype=np.int64)
         return np.eye(len(self.levels) + 1)[indices]
 
 
@@ -165,7 +165,7 @@ def _fitted(name: str, values: pd.Series) -> NumericColumn | CategoricalColumn:
     if not pd.api.types.is_numeric_dtype(values):
         numbers = pd.to_numeric(known, errors="coerce")
         if numbers.isna().any():
-            levels = tuple(sorted(known.astype("string").unique()))
+            levels = tuple(sorted(_as_words(known).unique()))
             if len(levels) > MAX_LEVELS:
                 raise ConfigError(
                     f"Column '{name}' has {len(levels)} different values, so it is an id or free text (at most "
@@ -177,4 +177,12 @@ def _fitted(name: str, values: pd.Series) -> NumericColumn | CategoricalColumn:
     numbers = numbers[np.isfinite(numbers)]
     std = float(numbers.std()) if len(numbers) else 0.0
     mean = float(numbers.mean()) if len(numbers) else 0.0
-    return NumericColumn(name, mean, std if std > 0 else 1.0)
+    # The mean of equal numbers is rounded, and their spread is then of the size of that rounding.
+    return NumericColumn(name, mean, std if std > 1e-9 * max(1.0, abs(mean)) else 1.0)
+
+
+def _as_words(values: pd.Series) -> pd.Series:
+    """Levels as text; whole numbers as such, since a column of codes with one missing is read as 1.0, 2.0 and nothing."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("string")

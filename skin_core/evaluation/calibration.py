@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-# As if this many further images pulled each bias towards what is expected of it: a class with a handful of validation
-# images, or none, must not be pushed to minus infinity.
+# As if this many further images pulled each bias, and the logarithm of the temperature, towards what is expected of it: a
+# class with a handful of validation images, or none, must not be pushed to minus infinity, and where validation makes no
+# mistake, the temperature must not fall to 0.
 _PRIOR_IMAGES = 2.0
 _BOUNDS_LOG_TEMPERATURE = (-3.0, 3.0)
 
@@ -67,8 +68,9 @@ def fit_calibration(
         likelihood = (scaled * truth).sum(axis=1) - log_sum
         error = (np.exp(scaled - log_sum[:, np.newaxis]) - truth) / len(labels)
         by_bias = error.sum(axis=0) + penalty * (bias - expected)
-        gradient = np.r_[-(error * logits).sum() * steepness, by_bias - by_bias.mean()]
-        return float(-likelihood.mean() + penalty / 2 * ((bias - expected) ** 2).sum()), gradient
+        by_temperature = -(error * logits).sum() * steepness + penalty * parameters[0]
+        away = ((bias - expected) ** 2).sum() + parameters[0] ** 2
+        return float(-likelihood.mean() + penalty / 2 * away), np.r_[by_temperature, by_bias - by_bias.mean()]
 
     bounds = [_BOUNDS_LOG_TEMPERATURE, *[(-20.0, 20.0)] * n_classes]
     found = minimize(loss, np.r_[0.0, expected], jac=True, method="L-BFGS-B", bounds=bounds)

@@ -24,14 +24,26 @@ def equal_mass_bins(values: np.ndarray, bins: int = BINS) -> np.ndarray:
         values: float (N,), without NaN.
 
     Returns:
-        int (N,), from 0 without gaps; fewer bins where there are few or tied values.
+        int (N,), from 0 without gaps; fewer bins where there are few or tied values, and one where there are fewer than 20.
     """
     if not len(values):
         return np.zeros(0, dtype=int)
     bins = max(1, min(bins, len(values) // _IMAGES_A_BIN))
     # An edge is a value that occurs, so equal values cannot fall on two sides of it.
     edges = np.quantile(values, np.arange(1, bins) / bins, method="higher")
-    return np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
+    found = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
+    return _large_enough(np.bincount(found))[found]
+
+
+def _large_enough(sizes: np.ndarray) -> np.ndarray:
+    """New numbers of bins, (B,): ties leave some small, which go to the next one, and the last to the one before."""
+    numbers, held = [0], sizes[0]
+    for size in sizes[1:]:
+        full = held >= _IMAGES_A_BIN
+        numbers.append(numbers[-1] + full)
+        held = size if full else held + size
+    last = numbers[-1] - (held < _IMAGES_A_BIN)
+    return np.minimum(numbers, max(0, last))
 
 
 def expected_calibration_error(

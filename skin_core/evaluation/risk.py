@@ -139,9 +139,7 @@ def _cross_validated(score: np.ndarray, positive: np.ndarray, groups: np.ndarray
 def _logistic(score: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
     from scipy.optimize import minimize
 
-    # Platt's targets: as if one more image of each kind had been seen, so that separated outcomes stay finite.
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
+    target = _platt_targets(positive)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         logit = parameters[0] * score + parameters[1]
@@ -150,17 +148,28 @@ def _logistic(score: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
 
     # A slope below 0 would turn the ranking round; a model that bad gets risks that hardly differ.
     bounds = [(_LEAST_SLOPE, 1e3), (-50.0, 50.0)]
-    start = [1.0, float(np.log(n_positive / n_negative))]
+    start = [1.0, float(np.log(positive.sum() / (~positive).sum()))]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-8})
     return {"slope": float(found.x[0]), "intercept": float(found.x[1])}
+
+
+def _platt_targets(positive: np.ndarray) -> np.ndarray:
+    """As if one more image of each kind had been seen, so that risks of separated outcomes stay off 0 and 1."""
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    return np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
 
 
 def _temperature(score: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
     from scipy.optimize import minimize_scalar
 
-    sign = np.where(positive, 1.0, -1.0)
+    target = _platt_targets(positive)
+
+    def loss(steepness: float) -> float:
+        logit = np.exp(steepness) * score
+        return float((np.logaddexp(0, logit) - target * logit).mean())
+
     found = minimize_scalar(
-        lambda steepness: np.logaddexp(0, -np.exp(steepness) * sign * score).mean(),
+        loss,
         bounds=(float(np.log(_LEAST_SLOPE)), 4.0),
         method="bounded",
     )

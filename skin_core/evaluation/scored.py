@@ -33,6 +33,8 @@ class Scored:
         threshold: of the decision on the risk, or None.
         group_word: what a group is, in the plural; see `bootstrap.Groups`.
         priors: float (C,), the share of each class under which ``probabilities`` hold; None where not known.
+        patients: (N,), for ranks within a patient; None where the set does not tell. Not the groups: those join patients
+            who share a twin, as the same draw.
     """
 
     classes: tuple[str, ...]
@@ -46,6 +48,7 @@ class Scored:
     threshold: float | None = None
     group_word: str = "lesions"
     priors: np.ndarray | None = None
+    patients: np.ndarray | None = None
 
     def metrics(self, *, resamples: int | None = None, seed: int = 0) -> dict[str, dict[str, float]]:
         """Every figure with its 95 % interval: name → {"value", "low", "high"}, NaN where undefined.
@@ -91,7 +94,7 @@ class Scored:
                 self.levels[by_level],
                 self.risk[by_level],
                 None if self.referred is None else self.referred[by_level],
-                self.groups[by_level] if self.group_word == "patients" else None,
+                None if self.patients is None else self.patients[by_level],
             )
         return found | figures.of_classes(
             of_images(weights, by_label), self.labels[by_label], self.probabilities[by_label], self.classes, self.priors
@@ -111,6 +114,7 @@ class Scored:
         if self.risk is None:
             return found
         found["malignancy_prevalence"] = known
+        found["malignancy_top_15_sensitivity"] = known & (self.levels > 0)
         found |= _of_points("malignancy", self.levels > 0, self.levels == 0)
         if self.referred is not None:
             found["malignancy_sensitivity"] = known & (self.levels > 0)

@@ -31,7 +31,7 @@ from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.prepare import Prepared
 from skin_core.training.report import write_tables
 
-_PARTS = ("labels", "levels", "melanoma", "groups", "probabilities")
+_PARTS = ("labels", "levels", "melanoma", "groups", "probabilities", "risk", "patients")
 # Figures of a decision: the members share no threshold.
 _DECIDED = ("melanoma_sensitivity", *(f"malignancy_{name}" for name in OF_DECISION))
 # What the list of runs shows of a run, and which pooled figure stands for it: the same that the run's own page shows.
@@ -178,11 +178,14 @@ def _calibrated(
 
 def _pooled(members: list[Scored], order: np.ndarray) -> Scored:
     first = members[0]
-    joined = {name: np.concatenate([getattr(member, name) for member in members])[order] for name in _PARTS}
-    risk = None if first.risk is None else np.concatenate([member.risk for member in members])[order]
+    joined = {
+        name: None
+        if getattr(first, name) is None
+        else np.concatenate([getattr(member, name) for member in members])[order]
+        for name in _PARTS
+    }
     return Scored(
         classes=first.classes,
-        risk=risk,
         melanoma_column=first.melanoma_column,
         group_word=first.group_word,
         priors=first.priors,

@@ -34,6 +34,7 @@ def save_predictions(path: Path, image_ids: np.ndarray, scored: Scored) -> None:
         melanoma_column=np.array(_NO_COLUMN if scored.melanoma_column is None else scored.melanoma_column),
         risk=np.zeros(0) if scored.risk is None else scored.risk,
         priors=np.zeros(0) if scored.priors is None else scored.priors,
+        patients=np.zeros(0, str) if scored.patients is None else np.asarray(scored.patients).astype(str),
         **{name: getattr(scored, name) for name in _ARRAYS},
     )
     with atomic_path(path) as temporary:
@@ -59,8 +60,15 @@ def load_predictions(path: Path) -> tuple[np.ndarray, Scored]:
             threshold=None if np.isnan(threshold) else threshold,
             group_word=str(found["group_word"]),
             priors=found["priors"] if len(found.get("priors", ())) else None,
+            patients=_patients(found),
             **{name: found[name] for name in _ARRAYS},
         )
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise RunError("This run has no predictions on its test split to read; evaluate it.") from error
     return found["image_id"], scored
+
+
+def _patients(found: dict[str, np.ndarray]) -> np.ndarray | None:
+    # Files of before they were kept apart have them as groups.
+    kept = found.get("patients", found["groups"] if str(found["group_word"]) == "patients" else ())
+    return kept if len(kept) else None

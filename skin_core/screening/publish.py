@@ -26,7 +26,7 @@ from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import pack
 from skin_core.screening.served import check_served
 from skin_core.screening.story import run_facts
-from skin_core.screening.variant import Variant, predictor_of
+from skin_core.screening.variant import Variant, predictor_of, version_of
 from skin_core.training import store
 from skin_core.training.folder import RunFolder
 
@@ -105,7 +105,8 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
     """The run's recorded figures on the locked test split, if they are of the same weights.
 
     Of another size of their engine they are told as such: reading the split once more for each size would spend it.
-    A pruned network, or the mean over several views, is another predictor and has no figures but its own.
+    A pruned network, or the mean over several views, is another predictor and has no figures but its own; and figures of
+    a risk that an earlier version calibrated otherwise are of another risk.
     """
     try:
         found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
@@ -114,7 +115,7 @@ def recorded_test(folder: RunFolder, made: Draft) -> Evaluation | None:
     judged = str(found.get("model", ""))
     if judged.partition("-")[0] != made.key.partition("-")[0]:
         return None
-    if predictor_of(judged) != predictor_of(made.key):
+    if predictor_of(judged) != predictor_of(made.key) or version_of(judged) != version_of(made.key):
         return None
     facts = {name: found[name] for name in ("n", "metrics", "intervals", "class_rule") if name in found}
     if judged != made.key:

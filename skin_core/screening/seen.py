@@ -38,19 +38,24 @@ def pack(prints: Signatures) -> bytes:
 
 
 def pack_together(packed: Sequence[bytes]) -> bytes:
-    """The union of several bundles' ``signatures.npz``; a picture that two hold, by pixels, stays once.
+    """The union of several bundles' ``signatures.npz``; a picture that two hold, by pixels, stays once for each lesion or
+    patient that it is told of.
 
     Raises:
         BundleError: if one is something else.
     """
     found = [_unpacked(raw) for raw in packed]
-    digests = np.concatenate([each.digests for each in found])
-    _, first = np.unique(digests, axis=0, return_index=True)
-    rows = np.sort(first)
-    sizes, groups, thumbs = (
-        np.concatenate([getattr(each, name) for each in found])[rows] for name in ("sizes", "groups", "thumbs")
+    digests, sizes, groups, thumbs = (
+        np.concatenate([getattr(each, name) for each in found]) for name in ("digests", "sizes", "groups", "thumbs")
     )
-    return _packed(digests[rows], sizes, groups, thumbs)
+    pictures = [digest.tobytes() for digest in digests]
+    told = {picture for picture, group in zip(pictures, groups, strict=True) if group}
+    first: dict[tuple[bytes, bytes], int] = {}
+    for row, (picture, group) in enumerate(zip(pictures, groups.tolist(), strict=True)):
+        if group or picture not in told:
+            first.setdefault((picture, group), row)
+    rows = np.array(sorted(first.values()), dtype=np.intp)
+    return _packed(digests[rows], sizes[rows], groups[rows], thumbs[rows])
 
 
 class _Unpacked(NamedTuple):

@@ -87,6 +87,11 @@ def predictor_of(key: str) -> str:
     return "-".join(part for part in key.split("-") if part.startswith(("pruned", "views")))
 
 
+def version_of(key: str) -> str:
+    """The version of calibration and figures that a draft was made by, from its key."""
+    return next((part for part in key.split("-")[1:] if part.startswith("v") and part[1:].isdigit()), "")
+
+
 def _or(numbers) -> str:
     *most, last = map(str, numbers)
     return f"{', '.join(most)} or {last}"

@@ -38,6 +38,13 @@ def compare_runs(
             f"The runs know different classes ({', '.join(one.classes)} and {', '.join(other.classes)}); compare runs on one data set."
         )
     notes = [f"{alone} pictures that only one of them was tested on were left out."] if alone else []
+    differing = (one.levels != other.levels) | (one.melanoma != other.melanoma)
+    if differing.any():
+        # On two endpoints even one and the same network would differ from itself.
+        one, other = _without_endpoint(one, differing), _without_endpoint(other, differing)
+        notes.append(
+            f"{int(differing.sum())} pictures whose risk level the runs count differently were left out of the figures on melanoma and malignancy."
+        )
     if (one.priors is None) != (other.priors is None):
         # Two guesses that were made by different rules say nothing of two networks.
         one, other = replace(one, priors=None), replace(other, priors=None)
@@ -67,10 +74,15 @@ def _matched(first: str, second: str, split: Split) -> tuple[Scored, Scored, int
     return one, other, len(ids) + len(other_ids) - 2 * len(both)
 
 
+def _without_endpoint(scored: Scored, rows: np.ndarray) -> Scored:
+    levels, melanoma = (np.where(rows, UNKNOWN, values) for values in (scored.levels, scored.melanoma))
+    return replace(scored, levels=levels, melanoma=melanoma)
+
+
 def _rows(scored: Scored, rows: np.ndarray) -> Scored:
-    names = ("labels", "levels", "melanoma", "groups", "probabilities")
-    kept = {name: getattr(scored, name)[rows] for name in names}
-    return replace(scored, **kept, risk=None if scored.risk is None else scored.risk[rows])
+    names = ("labels", "levels", "melanoma", "groups", "probabilities", "risk", "patients")
+    kept = {name: values[rows] for name in names if (values := getattr(scored, name)) is not None}
+    return replace(scored, **kept)
 
 
 def _delong(one: Scored, other: Scored) -> dict[str, dict[str, float]]:

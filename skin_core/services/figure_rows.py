@@ -151,6 +151,8 @@ def rows_of(metrics: Mapping[str, Any], truth: Scored, rule: str) -> tuple[Row, 
             continue
         title = balanced.get(name, words)
         inside = shares.get(name, sizes.get(part, truth.labels != UNKNOWN))
+        if name.endswith("_without_premalignant"):
+            inside = inside & (truth.levels != LEVELS.index("premalignant"))
         beside = _beside(name, metrics, truth)
         if name == "balanced_accuracy" and len(balanced) > 1:
             beside = "ISIC 2018's score"

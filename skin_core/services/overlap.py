@@ -137,7 +137,9 @@ def groups_of(manifest: Manifest, overlap: Overlap, word: str) -> np.ndarray:
     for name, group in zip(ids, own, strict=True):
         if group is not None:
             links.append((first.setdefault(group, name), name))
-    number = {name: place for place, members in enumerate(components(ids.tolist(), links)) for name in members}
+    # Twins that a left-out picture joins are twins all the same.
+    everyone = dict.fromkeys([*ids.tolist(), *(name for link in links for name in link)])
+    number = {name: place for place, members in enumerate(components(list(everyone), links)) for name in members}
     return np.array([f"group {number[name]}" for name in ids], dtype=object)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import skin_core
+from skin_core.evaluation.scored import UNKNOWN
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.services import report_folds
@@ -119,6 +120,8 @@ def _points(found: Judged) -> list[dict[str, Any]]:
     if not found.points or found.prevalence is None:
         return []
     _, truth = predictions_of(found.run_id, found.split)
+    if not (truth.levels != UNKNOWN).any():
+        return []
     told = []
     for point in found.points:
         at = referral_of(truth, point.threshold, found.prevalence, fitted=found.prevalence)

@@ -86,8 +86,8 @@ def softened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 def as_frequent(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Probabilities of a network that learnt as if its classes were equally frequent, for the shares that they have.
 
-    With ``loss=logit_adjusted`` it was ``p · π / Σ p · π`` that was fitted to the labels (Menon et al. 2021), so that is
-    what such a teacher says of a picture.
+    With ``loss=logit_adjusted`` it was ``p · π / Σ p · π`` that was fitted to the labels (Menon et al. 2021), and class
+    weights or resampling do the same by other means, so that is what such a teacher says of a picture.
 
     Args:
         probabilities: float (N, C), rows sum to 1.
@@ -133,8 +133,12 @@ def _said(
         _outputs(model, pixels, rows, _columns(member, prepared), f"Asking run {teacher.run_id}", progress),
         len(prepared.classes),
     )
-    if theirs.loss == "logit_adjusted":
+    if theirs.equal_shares:
         said = as_frequent(said, class_shares(teacher, member, len(prepared.classes)))
+    if config.balance != "none":
+        # Labels that are weighed or drawn as if classes were equally frequent want a teacher who says so, too.
+        counts = np.bincount(prepared.labels[prepared.rows("train")], minlength=len(prepared.classes))
+        said = as_frequent(said, 1 / np.maximum(counts, 0.5))
     log.info("Run %s was asked about %d training pictures", teacher.run_id, len(rows))
     return softened(said, config.distill_temperature)
 

@@ -80,6 +80,7 @@ class Loop:
         step: the compiled step over the network.
         feed: the batches.
         risk_levels: the risk level of each class in output order; None where not known.
+        shares: float (C,), of the classes in training, where it balances them; see `epoch_scores`.
         folder: of the checkpoints.
         listeners: who is told.
     """
@@ -91,6 +92,7 @@ class Loop:
         feed: Feed,
         *,
         risk_levels: Sequence[str | None],
+        shares: np.ndarray | None,
         folder: Path,
         listeners: Listeners,
     ) -> None:
@@ -99,6 +101,7 @@ class Loop:
         self.position = Position()
         self._step = step
         self._risk_levels = risk_levels
+        self._shares = shares
         self._folder = folder
         self._tell = listeners
         self._schedule = Schedule(config, feed.n_batches(0))
@@ -195,6 +198,7 @@ class Loop:
             np.concatenate(self._truths),
             class_probabilities(np.concatenate(self._outputs), n_classes),
             self._risk_levels,
+            self._shares,
         )
         rate = self._schedule.rate(max(0, here.step - 1))
         row["learning_rate"] = rate
@@ -204,7 +208,7 @@ class Loop:
             with self._step.averaged():
                 probabilities = self._validate(n_batches)
                 row["val_loss"] = cross_entropy_loss(self.feed.labels, probabilities)
-                scores = epoch_scores(self.feed.labels, probabilities, self._risk_levels)
+                scores = epoch_scores(self.feed.labels, probabilities, self._risk_levels, self._shares)
                 row |= {f"val_{name}": value for name, value in scores.items()}
                 row["seconds"] = resumed_seconds + time.monotonic() - resumed_at
                 if self._schedule.after_epoch(here.epoch + 1, row[self.config.monitor]):

@@ -10,22 +10,34 @@ import numpy as np
 POSITIVE_LEVELS = ("malignant", "premalignant")
 
 
-def epoch_scores(labels: np.ndarray, probabilities: np.ndarray, risk_levels: Sequence[str | None]) -> dict[str, float]:
+def epoch_scores(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    risk_levels: Sequence[str | None],
+    shares: np.ndarray | None = None,
+) -> dict[str, float]:
     """Scores of one split.
 
     Args:
         labels: int (N,), class numbers.
         probabilities: float (N, C), rows sum to 1.
         risk_levels: the risk level of each of the C classes; None where it is not known.
+        shares: float (C,), of the classes in training, where it balanced them: the areas are of the probabilities at these
+            shares, as an evaluation's are. A balance changes the order of pictures, since it raises each class by its own
+            amount. The accuracies are of the network as it is, which weighs classes alike. None where nothing was balanced.
 
     Returns:
         ``auc``, ``accuracy``, ``balanced_accuracy`` and ``malignancy_auc``.
     """
+    natural = probabilities
+    if shares is not None:
+        natural = np.asarray(probabilities, np.float64) * shares
+        natural /= natural.sum(axis=1, keepdims=True)
     return {
-        "auc": auc_score(labels, probabilities),
+        "auc": auc_score(labels, natural),
         "accuracy": accuracy_score(labels, probabilities),
         "balanced_accuracy": balanced_accuracy_score(labels, probabilities),
-        "malignancy_auc": malignancy_auc_score(labels, probabilities, risk_levels),
+        "malignancy_auc": malignancy_auc_score(labels, natural, risk_levels),
     }
 
 

@@ -151,13 +151,14 @@ class Session:
         model = network.build(config, prepared, self.folder)
         mixing = bool(config.augmentation.mixup or config.augmentation.cutmix or config.distill_from)
         labels = prepared.labels[prepared.rows("train")]
+        counts = np.bincount(labels, minlength=len(prepared.classes))
         objective = objective_of(
             model,
             len(prepared.classes),
             label_smoothing=config.label_smoothing,
             mixing=mixing,
             form=config.loss,
-            counts=np.bincount(labels, minlength=len(prepared.classes)).tolist(),
+            counts=counts.tolist(),
         )
         trained = model
         if config.freeze_backbone:
@@ -174,6 +175,7 @@ class Session:
             Step(trained, objective.loss(), optimizer_for(trained, config)),
             feed,
             risk_levels=prepared.risk_levels,
+            shares=counts / counts.sum() if config.equal_shares and counts.all() else None,
             folder=self.folder.checkpoints,
             listeners=Listeners(
                 progress=self._on_progress,

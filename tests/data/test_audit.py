@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from skin_core.data.audit import AuditReport, Signatures, audit, seen_pictures, signatures, with_group_ids_from
+from skin_core.data.audit.report import split_leaks
 from skin_core.data.manifest import Manifest
 from skin_core.errors import DataSourceError
 
@@ -182,3 +183,11 @@ def test_isic9_against_its_names_in_ham10000(real_data):
     assert len(named) == 1512 and found == named
     assert len(report.identical) == 157 and len(report.label_conflicts) == 155
     assert report.small_if_cleaned == {"seborrheic keratosis": 2}
+
+
+def test_a_link_through_a_picture_on_no_side_is_a_leak(faulty):
+    names = faulty.frame["location"].tolist()[:3]
+    frame = faulty.frame.iloc[:3].assign(split=[None, "train", "test"], group_id=None)
+    manifest = faulty.with_frame(frame)
+    assert split_leaks(manifest, [tuple(names)], []) == (tuple(names[1:]),)
+    assert split_leaks(manifest, [], [(names[0], names[1], 1.0)]) == ()

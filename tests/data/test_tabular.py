@@ -85,3 +85,15 @@ def test_columns_that_cannot_serve_are_named():
     many = pd.DataFrame({"patient": [f"P{number}" for number in range(100)]})
     with pytest.raises(ConfigError, match="'patient' has 100 different values"):
         TabularEncoder.fit(many, ["patient"])
+
+
+def test_equal_numbers_that_rounding_moves_do_not_vary():
+    frame = pd.DataFrame({"size": [0.1] * 7})
+    encoder = TabularEncoder.fit(frame, ["size"])
+    np.testing.assert_allclose(encoder.encode(pd.DataFrame({"size": [0.1, 0.2]}))[:, 0], [0, 0.1], atol=1e-6)
+
+
+def test_codes_stay_codes_beside_a_missing_one():
+    encoder = TabularEncoder.fit(pd.DataFrame({"device": ["1", "2", "x"]}), ["device"])
+    found = encoder.encode(pd.DataFrame({"device": [1, 2, None]}))
+    np.testing.assert_array_equal(found, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])

@@ -52,3 +52,11 @@ def test_one_class_alone_changes_nothing() -> None:
 def test_calibrated_rows_sum_to_one_even_for_huge_logits() -> None:
     rows = calibrated(np.array([[1e4, -1e4], [0.0, 0.0]], np.float32), 0.5)
     assert rows.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+
+
+def test_a_validation_without_a_mistake_does_not_make_the_network_certain() -> None:
+    logits = np.repeat(np.array([[2.0, 0.0], [0.0, 2.0]]), 20, axis=0)
+    temperature, _ = fit_calibration(logits, np.repeat([0, 1], 20))
+    # As if two further images held it at 1: without them it would fall to 0.
+    assert 0.3 < temperature < 1
+    assert calibrated(logits[:1], temperature)[0, 0] < 0.999

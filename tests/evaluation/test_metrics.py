@@ -10,6 +10,7 @@ from sklearn import metrics as reference
 
 from skin_core.evaluation import metrics, ranking
 from skin_core.evaluation.bootstrap import with_intervals
+from skin_core.evaluation.reliability import equal_mass_bins
 from skin_core.evaluation.scored import Scored
 
 ONE = np.ones((1, 6))
@@ -217,7 +218,7 @@ def test_the_rank_within_a_patient_needs_patients() -> None:
     probabilities = np.random.default_rng(1).dirichlet(np.ones(4), 40)
     scored = _scored(labels, probabilities)
     assert "malignancy_top_15_sensitivity" not in scored.figures(np.ones((1, 40)))
-    of_patients = replace(scored, groups=np.repeat(["a", "b"], 20), group_word="patients")
+    of_patients = replace(scored, patients=np.repeat(["a", "b"], 20))
     assert 0 < of_patients.figures(np.ones((1, 40)))["malignancy_top_15_sensitivity"][0] <= 1
 
 
@@ -231,3 +232,21 @@ def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
     assert found["malignancy_specificity_at_95_sensitivity"]["low"] == pytest.approx(0.025 ** (1 / 15))
     assert found["malignancy_auc"]["value"] == 1 and np.isnan(found["malignancy_auc"]["low"])
     assert np.isnan(found["malignancy_calibration_slope"]["value"])
+
+
+def test_the_share_among_a_patients_most_suspect_lesions_has_an_interval_where_none_was_missed() -> None:
+    """20 lesions of one patient, three malignant on top: 3 of 3, and Clopper and Pearson's interval of that."""
+    risk = np.linspace(0.9, 0.1, 20)
+    probabilities = np.stack([1 - risk, np.zeros(20), np.zeros(20), risk], axis=1)
+    scored = replace(_scored(np.where(np.arange(20) < 3, 3, 0), probabilities), patients=np.full(20, "p"))
+    found = scored.metrics(resamples=50)["malignancy_top_15_sensitivity"]
+    assert (found["value"], found["high"]) == (1.0, 1.0)
+    assert found["low"] == pytest.approx(0.025 ** (1 / 3), abs=1e-6)
+
+
+def test_bins_of_tied_values_hold_twenty_or_are_one() -> None:
+    values = np.r_[np.arange(5) / 100, np.full(35, 0.5)]
+    assert set(equal_mass_bins(values).tolist()) == {0}
+    values = np.r_[np.full(25, 0.1), np.full(25, 0.2), np.arange(10) / 100 + 0.5]
+    assert np.bincount(equal_mass_bins(values)).tolist() == [25, 35]
+    assert np.bincount(equal_mass_bins(np.arange(60.0))).tolist() == [20, 20, 20]

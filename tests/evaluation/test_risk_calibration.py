@@ -165,3 +165,11 @@ def test_predictive_values_by_hand() -> None:
     for wrong in (0.0, 1.0, -0.1, float("nan")):
         with pytest.raises(ConfigError, match="above 0 and below 1"):
             predictive_values(0.9, 0.8, wrong)
+
+
+def test_a_validation_without_a_mistake_makes_no_risk_certain() -> None:
+    """20 malignant at +2 to +3 and 60 benign at -3 to -2: nothing there says how the risk falls in between."""
+    score = np.r_[np.linspace(2, 3, 20), np.linspace(-3, -2, 60)]
+    found = fit_risk(score, score > 0, np.arange(80))
+    assert max(found.log_loss.values()) > min(found.log_loss.values()) > 0.01
+    assert found.slope < 5 and 0.01 < found(np.array([0.1]))[0] < 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,18 @@ def test_the_card_tells_members_gains_and_cost(tmp_path: Path) -> None:
     assert "read 2 times for this ensemble" in model_card(judged)
     assert "undefined: evaluate-ensemble" not in model_card(judged)
     assert ensemble_sentences(info("a")) == []
+
+
+def test_a_member_without_ids_does_not_make_lesions_forgotten(demo_ham10000: Path) -> None:
+    """A further picture of a lesion is known, in whichever order the members come."""
+    prints = signatures(read_manifest(demo_ham10000))
+    nameless = replace(prints, groups=("",) * len(prints))
+    wanted = {hashed(group) for group in prints.groups}
+    for members in ((prints, nameless), (nameless, prints)):
+        together = unpack(pack_together([pack(member) for member in members]))
+        assert set(together.groups) == wanted
+        assert set(members[0].merged(members[1]).groups) >= set(prints.groups)
+    assert len(prints.merged(nameless)) == len(prints.merged(prints)) == len(prints)
 
 
 def test_the_union_of_fingerprints_holds_each_picture_once(demo_ham10000: Path) -> None:

@@ -52,6 +52,9 @@ def test_another_engine_of_the_same_weights_says_so(tmp_path: Path) -> None:
         ("0abc-v7-views4", "0abc-v7"),
         ("0abc-v7-views2", "0abc-v7-views4"),
         ("0abc-v7-pruned0.5", "0abc-v7-pruned0.5-views2"),
+        # Of a risk that was calibrated in another way.
+        ("0abc-v6", "0abc-v7"),
+        ("0abc-v6-int8", "0abc-v7-int8"),
     ],
 )
 def test_another_network_does_not(tmp_path: Path, judged: str, published: str) -> None:

@@ -104,3 +104,30 @@ def test_guesses_by_different_rules_are_not_compared() -> None:
     assert "both are judged by their likeliest class" in found["notes"][0]
     rows = [row.name for row in differences_of_runs("plain", "weighed").rows]
     assert "balanced_accuracy_likeliest" in rows and "balanced_accuracy" not in rows
+
+
+def test_runs_that_count_a_class_differently_are_compared_without_it() -> None:
+    """The same predictions, and one run counts a part of the malignant pictures as benign: no difference is left."""
+    ids, scored = np.array([f"i{number}" for number in range(300)]), _scored(2.0)
+    changed = np.where(np.arange(300) % 7 == 0, 0, scored.levels)
+    _keep("plain", scored, ids)
+    _keep("changed", replace(scored, levels=changed), ids)
+    found = compare_runs("plain", "changed", resamples=50)
+    assert found["differences"]["malignancy_auc"]["difference"] == 0
+    n = int((changed != scored.levels).sum())
+    assert n > 0 and found["notes"] == [
+        f"{n} pictures whose risk level the runs count differently were left out of the figures on melanoma and malignancy."
+    ]
+
+
+def test_patients_are_kept_beside_what_is_drawn_as_one() -> None:
+    """Two patients who share a twin are one draw, and stay two for the rank within a patient."""
+    scored, ids = _scored(1.0), np.array([f"i{number}" for number in range(300)])
+    patients = np.repeat(["a", "b"], 150)
+    _keep("patients", replace(scored, patients=patients, groups=np.full(300, "a b"), group_word="patients"), ids)
+    found = load_predictions(runs_dir() / "patients" / "predictions_test.npz")[1]
+    assert found.patients.tolist() == patients.tolist()
+    whole = replace(scored, patients=np.full(300, "one"))
+    name, ones = "malignancy_top_15_sensitivity", np.ones((1, 300))
+    assert found.figures(ones)[name][0] > whole.figures(ones)[name][0] > 0
+    assert name not in scored.figures(ones)

@@ -237,4 +237,6 @@ def test_what_an_interval_draws_as_one_by_hand() -> None:
     overlap = Overlap(twins=(("c", "d"), ("e", "z")))
     groups = groups_of(manifest, overlap, "lesions")
     assert groups[0] == groups[1] and groups[2] == groups[3] and len(set(groups)) == 4
+    through = groups_of(manifest, Overlap(twins=(("e", "z"), ("f", "z"))), "lesions")
+    assert through[4] == through[5], "twins of one left-out picture are twins of each other"
     assert groups_of(manifest, overlap, "patients").tolist() == ["l1", "l1", "image c", "l2", "image e", "image f"]

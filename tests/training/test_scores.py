@@ -70,3 +70,16 @@ def test_cross_entropy_is_the_mean_log_of_the_true_class_clipped():
 )
 def test_the_class_of_a_target_in_any_form(targets, expected):
     assert class_numbers(targets).tolist() == expected
+
+
+def test_the_areas_of_balanced_training_are_at_the_classes_own_shares():
+    """Two pictures, class 1 malignant, classes 0 and 2 benign. As the network weighs classes alike, the benign one is more
+    suspect (0.5 to 0.4). Class 2 is eight times as frequent as the others: 0.4 · 1 / (0.4 + 0.6) stays 0.4 for the malignant
+    one, and the benign one has 0.5 / (0.5 + 8 · 0.5)."""
+    probabilities = np.array([[0.6, 0.4, 0.0], [0.0, 0.5, 0.5]])
+    labels, levels = np.array([1, 2]), ["benign", "malignant", "benign"]
+    assert scores.epoch_scores(labels, probabilities, levels)["malignancy_auc"] == 0
+    found = scores.epoch_scores(labels, probabilities, levels, np.array([0.1, 0.1, 0.8]))
+    assert found["malignancy_auc"] == 1
+    # Both are named as the network names them.
+    assert found["accuracy"] == scores.accuracy_score(labels, probabilities)

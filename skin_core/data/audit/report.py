@@ -174,11 +174,9 @@ def split_leaks(manifest: Manifest, identical: Iterable[Locations], near: Iterab
         return ()
     links = [(group[0], other) for group in identical for other in group[1:]]
     links += [(a, b) for a, b, _ in near] + group_links(manifest)
-    return tuple(
-        tuple(group)
-        for group in components(list(side), links)
-        if len(group) > 1 and len({side[name] for name in group}) > 1
-    )
+    # Two pictures may belong together through one that lies on no side.
+    groups = ([name for name in group if name in side] for group in components(frame["location"].tolist(), links))
+    return tuple(tuple(group) for group in groups if len({side[name] for name in group}) > 1)
 
 
 def _counted(labels: Iterable[str]) -> dict[str, int]:

@@ -70,9 +70,18 @@ class Signatures:
         return self._rows(rows, failed)
 
     def merged(self, other: Signatures) -> Signatures:
-        """Both together (a run's own pictures and its ancestors'); a picture that both hold, by pixels, stays once."""
-        known = {digest.tobytes() for digest in self.digests}
-        rows = [row for row, digest in enumerate(other.digests) if digest.tobytes() not in known]
+        """Both together (a run's own pictures and its ancestors').
+
+        A picture that both hold, by pixels, stays once, and once more for each lesion or patient that it is told of: a
+        set without ids must not make another one's ids forgotten.
+        """
+        known = {(digest.tobytes(), group) for digest, group in zip(self.digests, self.groups, strict=True)}
+        pictures = {digest for digest, _ in known}
+        rows = [
+            row
+            for row, (digest, group) in enumerate(zip(other.digests, other.groups, strict=True))
+            if digest.tobytes() not in pictures or (group and (digest.tobytes(), group) not in known)
+        ]
         more = other._rows(rows, {})
         return Signatures(
             self.image_ids + more.image_ids,
