@@ -28,6 +28,7 @@ from skin_core.screening.served import check_served
 from skin_core.screening.story import run_facts
 from skin_core.screening.variant import Variant, predictor_of, version_of
 from skin_core.training import store
+from skin_core.training.ancestors import seen_by
 from skin_core.training.folder import RunFolder
 
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -145,7 +146,7 @@ def _not_evaluated(run_id: str, variant: Variant = AS_TRAINED) -> RunError:
 
 def _write(folder: RunFolder, made: Draft, info: BundleInfo, target: Path, overwrite: bool) -> BundleInfo:
     files: dict[str, bytes | Path] = {name: made.path / name for name in ("screen.tflite", "model.keras", "gate.npz")}
-    return write_bundle({**files, "signatures.npz": pack(_seen(folder))}, info, target, overwrite=overwrite)
+    return write_bundle({**files, "signatures.npz": pack(seen_by(folder))}, info, target, overwrite=overwrite)
 
 
 def write_bundle(
@@ -216,13 +217,3 @@ def _put_in_place(making: Path, target: Path, overwrite: bool) -> None:
 def name_taken(name: str) -> BundleError:
     """The sentence for a name that another bundle has."""
     return BundleError(f"There is already a bundle '{name}'; choose another name.")
-
-
-def _seen(folder: RunFolder):
-    """Fingerprints of the pictures that the run, its ancestors, its early stopping and its threshold have used."""
-    from skin_core.data.audit import Signatures
-
-    trained = Signatures.load(folder.signatures)
-    if not folder.signatures_validation.exists():
-        return trained
-    return trained.merged(Signatures.load(folder.signatures_validation))

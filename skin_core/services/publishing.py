@@ -28,6 +28,7 @@ from skin_core.screening.truth import group_word, scored
 from skin_core.screening.variant import EngineKind, Variant
 from skin_core.services.measured import Evaluated, measured
 from skin_core.training import store
+from skin_core.training.ancestors import seen_by
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import load_prepared
 from skin_core.training.publishable import instead_of_cross_validated
@@ -98,7 +99,7 @@ def evaluate_run(
     notes = []
     if len(kept) < len(rows):
         notes.append(
-            f"{len(rows) - len(kept)} test pictures were left out: the run or an ancestor was trained on them."
+            f"{len(rows) - len(kept)} test pictures were left out: the run or an ancestor was trained on them or chose its epoch by them."
         )
     if count > 1:
         notes.append(f"The test split was read {count} times for this run: its figures are no longer quite blind.")
@@ -200,7 +201,6 @@ def _record(folder: RunFolder, result: Evaluated) -> None:
 
 
 def _seen_in_training(folder: RunFolder, test, progress: ProgressCallback) -> frozenset[str]:
-    from skin_core.data.audit import Signatures, seen_pictures, signatures
+    from skin_core.data.audit import seen_pictures, signatures
 
-    trained = Signatures.load(folder.signatures)
-    return seen_pictures(trained, signatures(test, progress=progress), progress=progress).image_ids
+    return seen_pictures(seen_by(folder), signatures(test, progress=progress), progress=progress).image_ids

@@ -67,7 +67,28 @@ def write_signatures(folder: RunFolder, config: RunConfig, prints: Signatures, s
     from skin_core.data.audit import Signatures
 
     trained = prints.subset(sides.index[sides == "train"])
+    before = prints.subset([])
     for parent in ancestors_of(config):
         trained = trained.merged(Signatures.load(parent.signatures))
+        for path in (parent.signatures_validation, parent.signatures_before):
+            if path.exists():
+                before = before.merged(Signatures.load(path))
     trained.save(folder.signatures)
+    if len(before):
+        before.save(folder.signatures_before)
     prints.subset(sides.index[sides == "validation"]).save(folder.signatures_validation)
+
+
+def seen_by(folder: RunFolder) -> Signatures:
+    """Fingerprints of the pictures that a run and its ancestors have learnt from or chosen epoch and threshold by.
+
+    Raises:
+        DataSourceError: if they cannot be read.
+    """
+    from skin_core.data.audit import Signatures
+
+    seen = Signatures.load(folder.signatures)
+    for path in (folder.signatures_validation, folder.signatures_before):
+        if path.exists():
+            seen = seen.merged(Signatures.load(path))
+    return seen

@@ -114,6 +114,8 @@ class RunFolder:
     tabular = _Named("tabular.json")
     signatures = _Named("signatures.npz")
     signatures_validation = _Named("signatures_validation.npz")
+    # Validation of the runs that this one builds on: it chose their epoch, so it is no test of what came of it.
+    signatures_before = _Named("signatures_before.npz")
     evaluation = _Named("evaluation.json")
     test_predictions = _Named("predictions_test.npz")
     checkpoints = _Named("checkpoint")

@@ -17,7 +17,9 @@ import pytest
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.services import runs
+from skin_core.training.ancestors import seen_by
 from skin_core.training.folder import RunFolder
+from skin_core.training.prepare import load_prepared
 
 pytestmark = [pytest.mark.timeout(900)]
 
@@ -162,7 +164,12 @@ def test_validation_is_scored_as_scikit_learn_does(pair):
     seen = np.unique(labels)
     if set(predicted) <= set(seen):
         assert best["val_balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, predicted))
-    areas = [roc_auc_score(labels == number, probabilities[:, number]) for number in seen]
+    # The areas at the classes' own shares, since training balanced them.
+    prepared = load_prepared(RunFolder.of(pair[0]))
+    assert runs.get_run(pair[0]).config.equal_shares
+    natural = probabilities * np.bincount(prepared.labels[prepared.rows("train")], minlength=7)
+    natural /= natural.sum(axis=1, keepdims=True)
+    areas = [roc_auc_score(labels == number, natural[:, number]) for number in seen]
     assert best["val_auc"] == pytest.approx(np.mean(areas))
 
 
@@ -281,6 +288,9 @@ def test_a_run_goes_on_from_the_weights_of_another(pair, demo_ham10000):
     seen = set(Signatures.load(parent.signatures).image_ids)
     mine = set(Signatures.load(RunFolder.of(run_id).signatures).image_ids)
     assert seen < mine
+    # What chose the parent's epoch is no test of what came of it.
+    chosen = set(Signatures.load(parent.signatures_validation).image_ids)
+    assert chosen and chosen | mine <= set(seen_by(RunFolder.of(run_id)).image_ids)
     with np.load(RunFolder.of(run_id).predictions) as stored:
         assert not seen & set(stored["image_ids"].tolist())
     assert "trained anew: nothing" in runs.log_tail(run_id, 200)
