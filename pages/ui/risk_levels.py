@@ -21,12 +21,12 @@ def risk_panel(path: str) -> None:
     table = pd.DataFrame(
         {
             "Class": classes["class"].astype(object),
-            "Diagnosis": classes["title"].astype(object),
-            "Images": classes["n"],
             "Risk level": [
                 f"{level} (changed)" if label in changed else level
                 for label, level in zip(classes["class"], levels, strict=True)
             ],
+            "Images": classes["n"],
+            "Diagnosis": classes["title"].astype(object),
         }
     )
     st.dataframe(
@@ -35,9 +35,10 @@ def risk_panel(path: str) -> None:
         key="risk_table",
         # The level is what the table is for: it must not be cut where the diagnoses are long.
         column_config={
-            "Class": st.column_config.TextColumn(width=70),
-            "Images": st.column_config.NumberColumn(width=65),
-            "Risk level": st.column_config.TextColumn(width=150),
+            "Class": st.column_config.TextColumn(width=60),
+            "Risk level": st.column_config.TextColumn(width=125),
+            "Images": st.column_config.NumberColumn(width=60),
+            "Diagnosis": st.column_config.TextColumn(width=230),
         },
     )
     st.caption(

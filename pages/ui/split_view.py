@@ -105,9 +105,7 @@ def _table(path: str, split: Split) -> None:
     images = images[names]
     images["all"] = images.sum(axis=1)
     total = images.sum().rename("all classes")
-    lesions = pd.Series(
-        {**{name: int(groups[name]) for name in names}, "all": int(groups.sum())}, name="lesions or groups"
-    )
+    lesions = pd.Series({**{name: int(groups[name]) for name in names}, "all": int(groups.sum())}, name="groups")
     table = pd.concat([images, total.to_frame().T, lesions.to_frame().T])
     table.index.name = "class"
     st.dataframe(
@@ -116,6 +114,7 @@ def _table(path: str, split: Split) -> None:
         key="split_table",
         column_config={name: st.column_config.NumberColumn(format="localized") for name in table},
     )
+    st.caption("Groups are lesions or patients; those that share a twin are one, and each is on one side as a whole.")
 
 
 def _excluded(path: str, split: Split) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,7 @@ from skin_core.errors import RunError
 
 if TYPE_CHECKING:
     from skin_core.config import RunConfig
+    from skin_core.services.runs import RunView
 
 EngineOption = Annotated[
     Literal["float32", "float16", "dynamic", "int8"],
@@ -71,7 +73,18 @@ def train(
         if as_json:
             print_json(_summary(run))
         else:
+            if run.status == "finished":
+                _say_what_next(run)
             typer.echo(run_id)
+
+
+def _say_what_next(run: RunView) -> None:
+    """On standard error: standard output is the run's id alone, for scripts."""
+    monitor = run.config.monitor
+    value = run.best.get(monitor)
+    if value is not None:
+        typer.echo(f"Best epoch {run.best_epoch} of {run.epoch}: {monitor} {value:.3f}", err=True)
+    typer.echo(f"Next: python -m skin_core evaluate {run.run_id}", err=True)
 
 
 def configured(data: str, family: str, recipe: str, overrides: list[str]) -> RunConfig:
@@ -94,8 +107,22 @@ def configured(data: str, family: str, recipe: str, overrides: list[str]) -> Run
     return RunConfig.parse(apply_overrides(config.model_dump(), overrides))
 
 
+# Of the best epoch, on validation; --json has all.
+_LISTED = {
+    "val_auc": "AUC",
+    "val_malignancy_auc": "malignancy AUC",
+    "val_balanced_accuracy": "balanced accuracy",
+    "val_loss": "loss",
+}
+
+
+def _is_told(run: dict, name: str) -> bool:
+    value = run["best"].get(name)
+    return value is not None and not math.isnan(value)
+
+
 def runs(as_json: JsonOption = False) -> None:
-    """List the runs with their state and the figures of their best epoch."""
+    """List the runs with their state, the validation figures of their best epoch, and their titles."""
     from skin_core.services import runs as service
 
     with domain_errors():
@@ -106,10 +133,13 @@ def runs(as_json: JsonOption = False) -> None:
         if not listed:
             typer.echo("There are no runs yet; start one with: python -m skin_core train DATA --family NAME")
         for run in listed:
-            figures = ", ".join(f"{name} {value:.3f}" for name, value in run["best"].items() if value is not None)
+            figures = ", ".join(
+                f"{words} {run['best'][name]:.3f}" for name, words in _LISTED.items() if _is_told(run, name)
+            )
             fold = f"fold {run['fold'] or 0}/{run['folds']}, " if run["folds"] else ""
             typer.echo(
                 f"{run['run']}  {run['status']:<11}  {run['family']:<16}  {fold}epoch {run['epoch']}/{run['epochs']}  {figures}"
+                f"  {run['title']}"
             )
 
 

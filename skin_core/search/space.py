@@ -98,10 +98,23 @@ def dimensions(space: Mapping[str, str], base: RunConfig) -> tuple[Dimension, ..
     return tuple(_dimension(key, raw, base) for key, raw in space.items())
 
 
-def default_space(space: Mapping[str, str], fixed: Iterable[str]) -> dict[str, str]:
-    """A family's own space without the settings that were fixed by hand."""
+def default_space(space: Mapping[str, str], base: RunConfig, fixed: Iterable[str] = ()) -> dict[str, str]:
+    """A family's own space without what was fixed by hand, and without what does not go with the other settings.
+
+    Args:
+        space: the family's. base: the configuration that the trials begin from. fixed: keys set by hand.
+    """
     names = set(fixed)
-    return {key: raw for key, raw in space.items() if key not in names and key.split(".")[0] not in names}
+    free = {key: raw for key, raw in space.items() if key not in names and key.split(".")[0] not in names}
+    return {key: raw for key, raw in free.items() if _goes_with(key, raw, base)}
+
+
+def _goes_with(key: str, raw: str, base: RunConfig) -> bool:
+    try:
+        _dimension(key, raw, base)
+    except ConfigError:
+        return False
+    return True
 
 
 def with_settings(base: RunConfig, settings: Mapping[str, Value]) -> RunConfig:

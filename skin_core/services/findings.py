@@ -84,7 +84,8 @@ def kinds(*, report: AuditReport, manifest: Manifest) -> list[Kind]:
         made(
             "near_label_conflicts",
             "Near-duplicates, two labels",
-            "One lesion at another size, crop or compression, under two labels. They stay on one side of the split.",
+            "Pairs so alike that they may be one lesion at another size, crop or compression, under two labels. They stay on "
+            "one side of the split.",
             pair,
             report.near_label_conflicts,
         ),
@@ -98,7 +99,8 @@ def kinds(*, report: AuditReport, manifest: Manifest) -> list[Kind]:
         made(
             "near_duplicates",
             "Near-duplicates",
-            "One lesion at another size, crop or compression. They stay together on one side of the split.",
+            "Pairs so alike that they may be one lesion at another size, crop or compression, whatever their ids say. They stay "
+            "together on one side of the split.",
             pair,
             closest_first,
         ),

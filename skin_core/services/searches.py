@@ -31,6 +31,11 @@ CAUTION = (
 )
 
 
+def usual_space(run: RunConfig) -> dict[str, str]:
+    """What a search of a run's family tries where nobody says otherwise, as far as the run's settings allow it."""
+    return default_space(family(run.family).space, run)
+
+
 def propose(
     run: RunConfig,
     *,
@@ -51,7 +56,7 @@ def propose(
     Raises:
         ConfigError: one sentence, for what does not work.
     """
-    tried = declared(space) if space else default_space(family(run.family).space, fixed)
+    tried = declared(space) if space else default_space(family(run.family).space, run, fixed)
     for key in fixed:
         if key in tried or key in {name.split(".")[0] for name in tried}:
             raise ConfigError(f"'{key}' is both set and searched; leave it out of --set or of --space.")

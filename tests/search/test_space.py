@@ -96,12 +96,21 @@ def test_each_familys_own_space_works_from_its_defaults(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(all_recipes()))
 def test_a_search_can_begin_from_each_recipe(name: str) -> None:
     config = all_recipes()[name].config("DATA")
-    space = all_families()[config.family].space
+    space = default_space(all_families()[config.family].space, config)
     parsed = SearchConfig.parse({"run": config.model_dump(), "recipe": name, "space": space})
     assert parsed.origin == config
 
 
 def test_what_is_set_by_hand_is_not_searched() -> None:
     space = {"batch_size": "16,32", "augmentation.zoom": "0:0.3", "learning_rate": "1e-4:1e-2:log"}
-    assert list(default_space(space, ["batch_size", "augmentation"])) == ["learning_rate"]
-    assert list(default_space(space, ["augmentation.flip"])) == list(space)
+    run = RunConfig(data="DATA", family="light_residual")
+    assert list(default_space(space, run, ["batch_size", "augmentation"])) == ["learning_rate"]
+    assert list(default_space(space, run, ["augmentation.flip"])) == list(space)
+
+
+def test_what_does_not_go_with_the_settings_is_not_searched() -> None:
+    space = {"balance": "none,class_weights", "batch_size": "16,32"}
+    run = RunConfig(data="DATA", family="light_residual")
+    assert list(default_space(space, run)) == list(space)
+    # Adjusted logits balance the classes themselves.
+    assert list(default_space(space, run.model_copy(update={"loss": "logit_adjusted"}))) == ["batch_size"]

@@ -175,7 +175,6 @@ def test_validation_is_scored_as_scikit_learn_does(pair):
 
 def test_a_run_keeps_what_evaluation_needs(pair):
     from skin_core.data.audit import Signatures
-    from skin_core.training.prepare import load_prepared
 
     folder = RunFolder.of(pair[0])
     prepared = load_prepared(folder)

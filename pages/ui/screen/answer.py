@@ -60,6 +60,11 @@ def show_answer(info: BundleInfo, result: Result, prevalence: float | None = Non
     if prediction.probabilities:
         with classes:
             st.markdown("**How the probability is spread over the classes**")
+            if prevalence is not None and info.prevalence is not None and prediction.malignancy is not None:
+                st.caption(
+                    f"As the model gives them, where {in_hundred(info.prevalence)} are malignant or premalignant; only the "
+                    "risk is recomputed for your clinic."
+                )
             show(class_bars(info, prediction), key=f"screen_bars_{result.picture.digest}")
     else:
         with classes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from pages.ui import dataset_store
@@ -70,7 +72,7 @@ def _space(choice: Choice, run: RunConfig) -> list[str] | None:
     chosen = st.multiselect(
         "Settings to try",
         known,
-        [key for key in choice.family.space if key in known],
+        [key for key in searches.usual_space(run) if key in known],
         format_func=setting_words,
         key=f"space.{choice.key}",
         help="The more settings, the more trials are needed: as a rule of thumb ten for each.",
@@ -111,7 +113,12 @@ def _how_many(run: RunConfig) -> tuple[int, str, dict]:
             help="Judged by its validation figure after each epoch; its run is stopped and kept.",
         )
     with right:
-        name = st.text_input("Name", key="search_name", placeholder="made of the time and the family")
+        name = st.text_input(
+            "Name",
+            key="search_name",
+            placeholder="made of the time and the family",
+            help="In lower-case letters, digits, - and _; what you type is brought to that.",
+        )
     with st.expander("When a trial is given up, and the seed", icon=":material/tune:"):
         first, second, third = st.columns(3)
         startup = first.number_input("Trials before any is given up", 1, 1000, 5, key="search_startup")
@@ -120,7 +127,7 @@ def _how_many(run: RunConfig) -> tuple[int, str, dict]:
         )
         seed = third.number_input("Seed of what is tried", 0, 2**31 - 1, 42, key="search_seed")
     further = {"pruner": pruner, "startup_trials": int(startup), "warmup_epochs": int(warmup), "seed": int(seed)}
-    return int(trials), name.strip(), further
+    return int(trials), re.sub(r"[^a-z0-9_-]+", "-", name.strip().lower()).strip("-"), further
 
 
 def _in_words(run: RunConfig, counts: Overview, trials: int) -> str:
@@ -131,6 +138,6 @@ def _in_words(run: RunConfig, counts: Overview, trials: int) -> str:
     if size.seconds is None:
         return f"{words} No earlier run of this family was made here to tell the time from; the first trial will."
     return (
-        f"{words} At the pace of “{plain(size.like)}” that is {duration(size.seconds)} a trial and "
-        f"{duration(size.seconds * trials)} at most; trials given up make it shorter."
+        f"{words} At the pace of “{plain(size.like)}” that is about {duration(size.seconds)} a trial and "
+        f"{duration(size.seconds * trials)} in all; trials given up make it shorter."
     )

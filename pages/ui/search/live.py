@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +15,8 @@ from pages.ui.search.words import setting_words, trial_word, value_words
 from pages.ui.steady import load_library, show_live
 from pages.ui.words import count, duration, figure, plain
 from skin_core.errors import SearchError
+from skin_core.models.registry import family
+from skin_core.recipes import all_recipes
 from skin_core.services import searches
 from skin_core.services.searches import SearchView, Trial
 
@@ -84,8 +88,9 @@ def _header(search: SearchView) -> None:
         else:
             _more(search)
     run = search.config.run
-    what = f"recipe {search.config.recipe}" if search.config.recipe else run.family
-    st.caption(f"{plain(what)} on {plain(run.data)}, compared by {metric_words(run.monitor)} on validation.")
+    recipe = all_recipes().get(search.config.recipe)
+    what = family(run.family).title if recipe is None else f"recipe “{recipe.title}”"
+    st.caption(f"{plain(what)} on {plain(Path(run.data).name)}, compared by {metric_words(run.monitor)} on validation.")
 
 
 def _more(search: SearchView) -> None:
