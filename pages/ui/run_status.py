@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from pages.ui.progress import show_progress
-from pages.ui.words import figure, plain, told_apart
+from pages.ui.words import duration, figure, plain, told_apart
 from skin_core.errors import RunError
 from skin_core.services import runs
 from skin_core.services.runs import RunView
@@ -109,6 +110,11 @@ def show_notes(run: RunView) -> None:
         st.caption("  \n".join(f":material/info: {plain(note)}" for note in run.notes))
 
 
+def _since(run: RunView) -> str:
+    """How long it stands as it is: what tells slow from stuck."""
+    return f"for {duration((datetime.now(UTC) - run.updated).total_seconds())}"
+
+
 def status_line(run: RunView) -> None:
     """What the run is doing now, or why it ended: a bar while it works, a sentence else."""
     if run.status == "queued":
@@ -116,11 +122,11 @@ def status_line(run: RunView) -> None:
         if ahead:
             st.info(f"Waits for {_names(ahead)}: runs go one at a time on a device.", icon=":material/hourglass_empty:")
         else:
-            st.info("Waits for its worker to start.", icon=":material/hourglass_empty:")
+            st.info(f"Waits for its worker to start, {_since(run)}.", icon=":material/hourglass_empty:")
     elif run.at_work and run.progress is not None:
         show_progress(run.progress)
     elif run.at_work:
-        st.progress(0.0, text="Starting …")
+        st.progress(0.0, text=f"Starting, {_since(run)} …")
     elif run.status == "failed":
         st.error(
             plain(run.error) if run.error else "The run failed without a word; its log may tell why.",

@@ -73,6 +73,7 @@ def _screen_one(bundle, path: Path, number: int, *, age, sex, site, heatmaps: Pa
         "classes": dict(prediction.probabilities),
         "malignancy": prediction.malignancy,
         "decision": prediction.decision,
+        "sentence": prediction.sentence,
         "warnings": list(prediction.warnings),
     }
     if heatmaps is not None and prediction.in_distribution:
@@ -121,6 +122,7 @@ def _print_result(result: dict) -> None:
         return
     risk = "no risk given" if result["malignancy"] is None else f"risk {100 * result['malignancy']:.1f} in 100"
     typer.echo(f"{result['file']}: {result['decision']} ({risk})")
+    typer.echo(f"  {result['sentence']}")
     for label, probability in sorted(result["classes"].items(), key=lambda item: -item[1]):
         typer.echo(f"  {label}: {probability:.3f}")
     for warning in result["warnings"]:
