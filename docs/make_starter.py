@@ -30,9 +30,9 @@ from skin_core.services.publishing import publish_run  # noqa: E402
 from skin_core.services.reporting import evaluate_and_report  # noqa: E402
 
 NAME = "starter"
-# Recipes, each going on from the one before it.
-PARTS = ("starter", "starter_finer")
 ENGINE = "float16"
+# On validation four views gained 0.021 balanced accuracy, 0.002 malignancy AUC and 0.001 melanoma AUC.
+VIEWS = 4
 # mobilenet_v2_1.0_224_imagenet_notop.weights.h5; see models/NOTICE.md for where it comes from.
 WEIGHTS = "caffc760e1268bf2cd1eec226703194b35b4a9bdd7fbe67d754736a671435be5"
 
@@ -48,22 +48,20 @@ def main(data: str) -> None:
     if digest != WEIGHTS:
         raise WeightsError(f"{path} has the SHA-256 {digest}; the starter begins with the file of {WEIGHTS}.")
     with progress_bar() as told:
-        run_id = ""
-        for part in PARTS:
-            run_id = _trained(part, data, run_id, told)
+        run_id = _trained(data, told)
         # Read once: asked for again, the figures come from the record.
-        figures = evaluate_and_report(run_id, progress=told, engine=ENGINE)["metrics"]
-        publish_run(run_id, NAME, progress=told, overwrite=True, engine=ENGINE)
+        figures = evaluate_and_report(run_id, progress=told, engine=ENGINE, views=VIEWS)["metrics"]
+        publish_run(run_id, NAME, progress=told, overwrite=True, engine=ENGINE, views=VIEWS)
     ship(read_info(NAME).digest, NAME)
     print(json.dumps({"run": run_id, "metrics": figures}, indent=1))
 
 
-def _trained(part: str, data: str, before: str, told: ProgressCallback) -> str:
-    """The finished run of a recipe: found, gone on with, or made."""
-    config = recipe(part).config(data, before)
+def _trained(data: str, told: ProgressCallback) -> str:
+    """The finished run of the recipe: found, gone on with, or made."""
+    config = recipe(NAME).config(data)
     untitled = {"title": config.title}
     known = next((run for run in runs.list_runs() if run.config.model_copy(update=untitled) == config), None)
-    run_id = runs.create_run(config, recipe=part) if known is None else known.run_id
+    run_id = runs.create_run(config, recipe=NAME) if known is None else known.run_id
     if known is None or known.status != "finished":
         runs.run_in_foreground(run_id, told)
     return run_id

@@ -28,8 +28,8 @@ RECIPE = Recipe(
         "What the starter bundle is made with: all of MobileNetV2 fine-tuned at 160 pixels, its normalisation statistics "
         "kept, rates that fall to a fifth towards the first layer, cross-entropy with adjusted logits (which learns as if "
         "the classes were equally frequent; calibration on validation brings the natural shares back), a moving average of "
-        "the weights, and pictures changed as other cameras and clinics would. Afterwards: evaluate RUN --engine float16, "
-        "and publish RUN --name starter --engine float16."
+        "the weights, and pictures changed as other cameras and clinics would. Afterwards: evaluate RUN --engine float16 "
+        "--views 4, and publish RUN --name starter --engine float16 --views 4."
     ),
     source="LesionLab",
     family="mobilenet_v2",

@@ -1,26 +1,27 @@
 """``starter_finer``: see `RECIPE`."""
 
-from skin_core.recipes.base import NOT_MEASURED, Recipe
+from skin_core.recipes.base import Recipe
 from skin_core.recipes.starter import RECIPE as STARTER
 
 RECIPE = Recipe(
     name="starter_finer",
-    title="The starter model, second part: finer",
+    title="The starter model taken on at 192 pixels",
     paragraph=(
-        "What the starter bundle is made with after the recipe starter: the same network goes on from that run's best weights, at "
-        "192 pixels, with plain cross-entropy, since on grouped folds adjusted logits cost melanoma AUC and gave next to "
-        "nothing in balanced accuracy (docs/ablation.md); classes are weighed alike where the guess is made instead. "
-        "Afterwards: evaluate RUN --engine float16, and publish RUN --name starter --engine float16."
+        "What did not pay, kept so that nobody has to try it again: the starter's network goes on from its best weights, at "
+        "192 pixels and with plain cross-entropy, for ten epochs. On validation it is level with the starter within what "
+        "chance does, at 1.4 times the work for each picture, so the starter bundle is not made of it."
     ),
     source="LesionLab",
     family="mobilenet_v2",
     layout="ham10000",
-    takes=NOT_MEASURED,
-    expect=NOT_MEASURED,
+    takes="Seven minutes an epoch on one core beside another training (17 images a second), 74 minutes in all.",
+    expect=(
+        "On the 1,502 images of HAM10000's validation split, four views of each, best epoch 5 of 10: AUC, malignant or "
+        "premalignant, 0.924 (the starter's 0.924), melanoma 0.887 (0.884), balanced accuracy 0.717 (0.734)."
+    ),
     after="starter",
     settings={
         "image_size": 192,
-        "epochs": 10,
         "learning_rate": 2e-4,
         "layer_decay": 0.2,
         "weight_decay": 0.02,
