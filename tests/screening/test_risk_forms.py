@@ -123,9 +123,12 @@ def test_the_starter_has_a_risk_of_its_own() -> None:
     assert bundle.info.schema_version >= 2 and own is not None
     picture = photograph(Shot("melanoma", 2, 5, 6, 300, 225)).pixels
     logits = bundle.engine.run(fit(picture, bundle.info.image_size, bundle.info.crop)[np.newaxis]).logits
+    assert own.of == "classes"
+    given = bundle.malignancy(logits)
+    logits = logits / bundle.info.calibration.temperature + np.array(bundle.info.calibration.bias)
     ill = np.array([name in ("akiec", "bcc", "mel") for name in bundle.info.class_names])
     score = np.log(np.exp(logits[:, ill]).sum(axis=1)) - np.log(np.exp(logits[:, ~ill]).sum(axis=1))
-    assert bundle.malignancy(logits) == pytest.approx(own(score), abs=1e-6)
+    assert given == pytest.approx(own(score), abs=1e-6)
 
 
 def test_a_field_of_a_later_version_is_passed_over() -> None:
