@@ -73,7 +73,7 @@ def decision(found: Curves) -> str:
     top = float(np.nanmax([curve.everybody[0], np.nanmax(curve.model.high, initial=0.0)]))
     axes.set_ylim(-0.25 * top - 0.005, 1.1 * top + 0.005)
     axes.set_xlim(0, curve.model.x[-1])
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper right")
     return _svg(figure, f"Decision curve of {found.endpoint.title}")
 
 
@@ -89,7 +89,7 @@ def histogram(found: Curves) -> str:
     if found.threshold is not None and found.threshold <= 1:
         axes.axvline(found.threshold, color=_GREY, linestyle="--", linewidth=1, label="threshold")
     axes.set_xlim(0, 1)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper center")
     return _svg(figure, f"Scores of {found.endpoint.title} by outcome")
 
 
@@ -132,7 +132,8 @@ def exchange(kept: CheckedMaps, kind: str) -> str:
         axes.plot(100 * np.array(kept.shares), y, color=color, linestyle=style, linewidth=1.5, label=label)
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    # Where the curves are not. "best" looks for that place, and on a busy machine warns that it takes long.
+    axes.legend(frameon=False, loc="upper right" if kind == "deletion" else "lower right")
     return _svg(figure, f"Probability of the class while pixels are {word}")
 
 
