@@ -15,6 +15,7 @@ LAYERS = {
     "quiet": 0,
     "paths": 0,
     "progress": 0,
+    "answers": 0,
     "config": 0,
     "overrides": 0,
     "imaging": 1,

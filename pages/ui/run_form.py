@@ -8,7 +8,8 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from skin_core.config import RunConfig, gives_away
+from skin_core.answers import gives_away
+from skin_core.config import RunConfig
 from skin_core.data.manifest import COLUMNS, Manifest
 from skin_core.models.family import ModelFamily
 from skin_core.services import datasets, runs

@@ -17,6 +17,7 @@ from skin_core.screening.members import EnsembleRecord
 
 # 2: the risk has a calibration of its own. A program that knows only 1 would sum the classes and decide wrongly.
 # 3: color constancy. A program that knows only 2 would show the network pictures in another light than it learnt from.
+# 4: the risk reads the calibrated logits. A program that knows only 3 would read it off the network's own.
 SCHEMA_VERSION = 4
 
 NAME_PATTERN = r"^[a-z0-9_-]+$"

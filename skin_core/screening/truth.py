@@ -151,10 +151,6 @@ def scored(
         if mapping.how[label] == "hand" and _melanoma(info.class_names[column]) != UNKNOWN:
             is_melanoma[label] = _melanoma(info.class_names[column])
     titles = [class_title(name) for name in info.class_names]
-    patients = None
-    if group_word == "patients":
-        alone = "image " + frame["image_id"].astype(str)
-        patients = frame["group_id"].astype(object).where(frame["group_id"].notna(), alone).to_numpy(dtype=object)
     return Scored(
         classes=info.class_names,
         labels=np.array([mapping.column.get(label, UNKNOWN) for label in labels], dtype=int),
@@ -167,8 +163,14 @@ def scored(
         threshold=info.operating_point.threshold if info.operating_point else None,
         group_word=group_word,
         priors=class_shares(info),
-        patients=patients,
+        patients=patients_of(frame) if group_word == "patients" else None,
     )
+
+
+def patients_of(frame: pd.DataFrame) -> np.ndarray:
+    """The patient of each row of a manifest, object (N,); a picture of nobody known is a patient by itself."""
+    alone = "image " + frame["image_id"].astype(str)
+    return frame["group_id"].astype(object).where(frame["group_id"].notna(), alone).to_numpy(dtype=object)
 
 
 def class_shares(info: BundleInfo) -> np.ndarray | None:

@@ -88,7 +88,7 @@ def _rows(scored: Scored, rows: np.ndarray) -> Scored:
 def _delong(one: Scored, other: Scored) -> dict[str, dict[str, float]]:
     found = {}
     if one.risk is not None and other.risk is not None:
-        known = (one.levels != UNKNOWN) & (other.levels == one.levels)
+        known = one.levels != UNKNOWN
         found["malignancy_auc"] = auc_difference(
             one.levels[known] > 0, one.risk[known], other.risk[known], one.groups[known]
         )

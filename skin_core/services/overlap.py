@@ -15,6 +15,7 @@ from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening.bundle import checked_bytes, read_info
 from skin_core.screening.record import BundleInfo
 from skin_core.screening.seen import unpack, with_hashed_groups
+from skin_core.screening.truth import patients_of
 from skin_core.services.datasets import absolute, stamp
 
 if TYPE_CHECKING:
@@ -128,10 +129,10 @@ def groups_of(manifest: Manifest, overlap: Overlap, word: str) -> np.ndarray:
     from skin_core.data.audit import components
 
     frame = manifest.frame
+    if word == "patients":
+        return patients_of(frame)
     own = frame["group_id"].astype(object).where(frame["group_id"].notna(), None).to_numpy(dtype=object)
     ids = frame["image_id"].astype(str).to_numpy(dtype=object)
-    if word == "patients":
-        return np.array([group or f"image {name}" for group, name in zip(own, ids, strict=True)], dtype=object)
     first: dict[str, str] = {}
     links = list(overlap.twins)
     for name, group in zip(ids, own, strict=True):

@@ -28,6 +28,7 @@ from skin_core.paths import atomic_path
 from skin_core.progress import Progress, ProgressCallback, tracked
 from skin_core.training.folder import RunFolder
 from skin_core.training.prepare import Prepared
+from skin_core.training.scores import as_frequent
 from skin_core.training.teachers import class_shares, teachers_of
 
 if TYPE_CHECKING:
@@ -80,20 +81,6 @@ def softened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
         float64 (N, C), rows sum to 1.
     """
     values = np.asarray(probabilities, np.float64) ** (1 / temperature)
-    return values / values.sum(axis=1, keepdims=True)
-
-
-def as_frequent(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Probabilities of a network that learnt as if its classes were equally frequent, for the shares that they have.
-
-    With ``loss=logit_adjusted`` it was ``p · π / Σ p · π`` that was fitted to the labels (Menon et al. 2021), and class
-    weights or resampling do the same by other means, so that is what such a teacher says of a picture.
-
-    Args:
-        probabilities: float (N, C), rows sum to 1.
-        shares: float (C,), π.
-    """
-    values = np.asarray(probabilities, np.float64) * shares
     return values / values.sum(axis=1, keepdims=True)
 
 

@@ -29,16 +29,27 @@ def epoch_scores(
     Returns:
         ``auc``, ``accuracy``, ``balanced_accuracy`` and ``malignancy_auc``.
     """
-    natural = probabilities
-    if shares is not None:
-        natural = np.asarray(probabilities, np.float64) * shares
-        natural /= natural.sum(axis=1, keepdims=True)
+    natural = probabilities if shares is None else as_frequent(probabilities, shares)
     return {
         "auc": auc_score(labels, natural),
         "accuracy": accuracy_score(labels, probabilities),
         "balanced_accuracy": balanced_accuracy_score(labels, probabilities),
         "malignancy_auc": malignancy_auc_score(labels, natural, risk_levels),
     }
+
+
+def as_frequent(probabilities: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Probabilities of a network that learnt as if its classes were equally frequent, for the shares that they have.
+
+    With ``loss=logit_adjusted`` it was ``p · π / Σ p · π`` that was fitted to the labels (Menon et al. 2021), and class
+    weights or resampling do the same by other means, so that is what such a teacher says of a picture.
+
+    Args:
+        probabilities: float (N, C), rows sum to 1.
+        shares: float (C,), π.
+    """
+    values = np.asarray(probabilities, np.float64) * shares
+    return values / values.sum(axis=1, keepdims=True)
 
 
 def cross_entropy_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from pages.ui.colors import class_colors
 from pages.ui.figures import calm, show
-from pages.ui.screen.clinic import assumed_words, risk_shown, threshold_shown
+from pages.ui.screen.clinic import assumed_words, classes_words, risk_shown, threshold_shown
 from pages.ui.screen.results import Result
 from pages.ui.words import count, in_hundred, plain, probability_words, with_interval
 from skin_core.services.screening import BundleInfo, Prediction, standing_warnings
@@ -61,10 +61,7 @@ def show_answer(info: BundleInfo, result: Result, prevalence: float | None = Non
         with classes:
             st.markdown("**How the probability is spread over the classes**")
             if prevalence is not None and info.prevalence is not None and prediction.malignancy is not None:
-                st.caption(
-                    f"As the model gives them, where {in_hundred(info.prevalence)} are malignant or premalignant; only the "
-                    "risk is recomputed for your clinic."
-                )
+                st.caption(classes_words(info.prevalence))
             show(class_bars(info, prediction), key=f"screen_bars_{result.picture.digest}")
     else:
         with classes:

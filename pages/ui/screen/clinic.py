@@ -46,6 +46,14 @@ def threshold_shown(info: BundleInfo, prevalence: float | None) -> float | None:
     return at_clinic_prevalence(info, prevalence).threshold
 
 
+def classes_words(fitted: float) -> str:
+    """Which prevalence the classes assume, beside a risk that was moved to the clinic's."""
+    return (
+        f"As the model gives them, where {_hundredths(fitted)} in 100 lesions are malignant or premalignant; only the risk is "
+        "recomputed for your clinic."
+    )
+
+
 def assumed_words(info: BundleInfo, risk: float, prevalence: float | None) -> str:
     """Which prevalence a risk assumes."""
     if prevalence is None:
