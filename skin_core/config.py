@@ -221,6 +221,14 @@ class RunConfig(_Frozen):
         description="Seed of split, order, augmentation and initial weights",
         json_schema_extra={"folded": True},
     )
+    split_seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        description="Seed of split and folds alone, so that runs of several seeds share one split and can answer as one; "
+        "empty is as the seed",
+        json_schema_extra={"folded": True},
+    )
     cached_views: int = Field(
         4,
         ge=1,
@@ -276,6 +284,11 @@ class RunConfig(_Frozen):
     def takes_last_epoch(self) -> bool:
         """Whether the weights of the last epoch are kept, whatever any figure says."""
         return self.folds > 0 and self.cv_select == "last"
+
+    @property
+    def partition_seed(self) -> int:
+        """What split and folds are drawn by."""
+        return self.seed if self.split_seed is None else self.split_seed
 
     @property
     def equal_shares(self) -> bool:

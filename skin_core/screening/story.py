@@ -91,6 +91,8 @@ def _settings(config: RunConfig, best_epoch: int | None) -> dict[str, str]:
     told["augmentation"] = ", ".join(f"{name} {value}" for name, value in changes.items() if value not in (0, "none"))
     told["augmentation"] = told["augmentation"] or "none"
     told["best_epoch"] = str(best_epoch)
+    if config.partition_seed != config.seed:
+        told["split_seed"] = str(config.partition_seed)
     if config.start_from:
         told["start_from"] = config.start_from
     if config.distill_from:

@@ -20,6 +20,7 @@ FIXED = {
     "title": "it is a name",
     "monitor": "it is what the trials are compared by",
     "seed": "it would choose the luckiest draw, not the better setting",
+    "split_seed": "it would change what the trials are compared on",
     "features": "it is a list of columns; start a search for each",
     "start_from": "it would change what the trials have seen",
     "distill_from": "it would change what the trials have seen",

@@ -89,7 +89,7 @@ def deal_folds(split: Split, labels: pd.Series, config: RunConfig) -> pd.DataFra
         ConfigError: if all pictures of a class are in one fold, so that its member could not learn the class.
     """
     classes = labels.loc[split.frame["image_id"].tolist()].astype(str).tolist()
-    number = cross_validation_folds(split, classes, folds=config.folds, seed=config.seed)
+    number = cross_validation_folds(split, classes, folds=config.folds, seed=config.partition_seed)
     dealt = split.frame.assign(fold=number + 1, label=classes)
     dealt = dealt[dealt["split"] != "test"]
     spread = dealt.groupby("label")["fold"].nunique()
@@ -168,7 +168,7 @@ def fold_of(folder: RunFolder, prepared: Prepared, config: RunConfig, number: in
             dealt["group"].to_numpy(dtype=object)[others],
             prepared.labels[others],
             fraction=config.validation_fraction,
-            seed=config.seed,
+            seed=config.partition_seed,
         )
         split[held] = HELD
         split[others[validates]] = "validation"

@@ -124,7 +124,7 @@ def _prepare(folder: RunFolder, config: RunConfig, progress: ProgressCallback) -
     split = make_split(
         manifest,
         report,
-        seed=config.seed,
+        seed=config.partition_seed,
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
         clean=config.clean,

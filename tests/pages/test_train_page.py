@@ -43,6 +43,10 @@ def test_the_form_has_every_field_of_the_configuration(open_page, demo_ham10000:
         if name in ("data", "family", "risk_levels"):
             continue
         assert any(key.startswith(f"run.tbp_fusion.{name}") for key in keys if key), name
+    # A seed of its own for the split is asked for as a number, and is none unless given.
+    assert app.number_input(key="run.tbp_fusion.split_seed").value is None
+    app.number_input(key="run.tbp_fusion.split_seed").set_value(7).run()
+    assert not app.exception and app.number_input(key="run.tbp_fusion.split_seed").value == 7
 
 
 @pytest.mark.parametrize("name", sorted(all_families()))
