@@ -59,8 +59,9 @@ def main(data: str) -> None:
 def _trained(data: str, told: ProgressCallback) -> str:
     """The finished run of the recipe: found, gone on with, or made."""
     config = recipe(NAME).config(data)
-    untitled = {"title": config.title}
-    known = next((run for run in runs.list_runs() if run.config.model_copy(update=untitled) == config), None)
+    # Its name, and how often it was saved, change nothing in what it learnt.
+    same = {"title": config.title, "checkpoint_seconds": config.checkpoint_seconds}
+    known = next((run for run in runs.list_runs() if run.config.model_copy(update=same) == config), None)
     run_id = runs.create_run(config, recipe=NAME) if known is None else known.run_id
     if known is None or known.status != "finished":
         runs.run_in_foreground(run_id, told)
