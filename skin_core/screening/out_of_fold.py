@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skin_core.arrays import read_arrays
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.evaluation.bootstrap import Groups
@@ -233,9 +234,8 @@ def _notes(config: RunConfig, members: list[_Member], n: int) -> list[str]:
 
 def _predictions(folder: RunFolder, member: RunFolder, name: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(getattr(member, name), allow_pickle=False) as kept:
-            return {key: kept[key] for key in kept.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        return read_arrays(getattr(member, name))
+    except (OSError, ValueError) as error:
         raise RunError(
             f"Fold {member.run_id} of run {folder.run_id} has no predictions to read; delete {member.path} and resume the run."
         ) from error
