@@ -108,6 +108,13 @@ def test_foreign_words_stay_words() -> None:
     assert "$x^2$" in re.sub(r"&quot;", '"', made)
 
 
+@pytest.mark.parametrize("name", ["a $x^2$ b", "a $\\bad$ b", "US$", r"\$"])
+def test_a_class_between_dollar_signs_is_no_formula(name: str) -> None:
+    svg = report_pictures.confusion(np.array([[1, 0], [2, 3]]), [name, "nv"])
+    assert svg.count(f">{name}</text>") == 2
+    assert f">sex: {name} (3)</text>" in report_pictures.forest([(f"sex: {name}", 3, 0.5, 0.4, 0.6)], 0.5, "AUC")
+
+
 def test_undefined_is_said() -> None:
     assert Interval().in_words() == "undefined"
     assert Interval(0.5).in_words() == "0.500 (interval not known)"

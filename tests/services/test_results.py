@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from skin_core.paths import runs_dir, write_text
-from skin_core.services.results import results_of
+from skin_core.services.results import files_of, results_of
 from skin_core.training.folder import RunFolder
 from skin_core.training.report import write_distribution, write_tables
 
@@ -50,3 +50,14 @@ def test_image_ids_of_digits_find_their_class(folder: RunFolder) -> None:
     by_fold = results_of(folder.run_id).split
     assert by_fold is not None
     assert by_fold.to_dict("index") == {"mel": {"fold 1": 1, "fold 2": 1}, "nv": {"fold 1": 1, "fold 2": 1}}
+
+
+def test_a_class_between_dollar_signs_gets_its_pictures(folder: RunFolder) -> None:
+    classes = ("a $\\bad$ b", "nv")
+    write_tables(folder.artifacts, labels=np.arange(2), probabilities=np.eye(2), classes=classes)
+    write_distribution(folder.artifacts, pd.DataFrame({"class": classes, "before": [1, 2], "after": [2, 2]}))
+    assert {path.name for path in files_of(folder.run_id)} >= {
+        "confusion_matrix.png",
+        "classification_report.png",
+        "distribution.png",
+    }
