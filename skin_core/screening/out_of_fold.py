@@ -26,6 +26,7 @@ from skin_core.screening.fitted import with_calibration
 from skin_core.screening.origin import describe
 from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo, Calibration
+from skin_core.screening.spreadsheet import without_formula
 from skin_core.screening.truth import class_shares, group_word, scored
 from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
@@ -196,8 +197,10 @@ def _pooled(members: list[Scored], order: np.ndarray) -> Scored:
 
 def _table(folder: RunFolder, ids: np.ndarray, pooled: Scored) -> pd.DataFrame:
     folds = read_folds(folder).set_index("image_id")["fold"]
-    names = np.array([*pooled.classes, None], dtype=object)
-    table = {"image_id": ids, "fold": folds.loc[ids.tolist()].to_numpy(), "label": names[pooled.labels]}
+    # Handed out, and read by nobody here.
+    names = np.array([*map(without_formula, pooled.classes), None], dtype=object)
+    cells = [without_formula(image_id) for image_id in ids.tolist()]
+    table = {"image_id": cells, "fold": folds.loc[ids.tolist()].to_numpy(), "label": names[pooled.labels]}
     if pooled.risk is not None:
         table["malignancy"] = pooled.risk
     table |= {f"p_{name}": pooled.probabilities[:, index] for index, name in enumerate(pooled.classes)}
