@@ -13,7 +13,8 @@ RiskLevel = Literal["benign", "premalignant", "malignant"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has no infinity: it is written as null, and the run could not be read back.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Augmentation(_Frozen):

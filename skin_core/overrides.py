@@ -16,7 +16,7 @@ Override = Annotated[str, "key=value, with dots for nested fields (augmentation.
 def apply_overrides(values: dict, overrides: list[Override]) -> dict:
     """Applies ``key=value`` strings to a configuration given as a dict.
 
-    Values are read as JSON where they are JSON (numbers, true, lists), else as text.
+    Values are read as JSON where they are JSON (numbers, true, lists), else as text; for a field of text ``2024`` is text.
 
     Raises:
         ConfigError: for a string without ``=`` or an unknown key.
@@ -33,6 +33,8 @@ def apply_overrides(values: dict, overrides: list[Override]) -> dict:
         head, *tail = key.strip().split(".")
         if head not in RunConfig.model_fields:
             raise ConfigError(f"--set knows no field '{head}'; the fields are {', '.join(RunConfig.model_fields)}.")
+        if RunConfig.model_fields[head].annotation is str and not isinstance(value, str):
+            value = raw
         if head in ("features", "lesion_ids_from", "distill_from") and isinstance(value, str):
             value = [part for part in value.split(",") if part]
         if not tail:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -80,20 +81,17 @@ def atomic_path(target: Path) -> Iterator[Path]:
     if os.path.exists(target) and not os.path.isfile(target):
         raise WorkspaceError(f"{target} is no ordinary file, so nothing is written over it; name another file.")
     _made(target.parent)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        # Not by `mkstemp`, which makes files private: this one follows the user's umask like any other. To ask for the
+        # umask is to change it for a moment, and of two threads that do so at a time one may leave it open for good.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
         raise workspace_error(error, target) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files private; a published file follows the user's umask like any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         os.replace(temporary, target)
     except OSError as error:
         raise workspace_error(error, target) from error

@@ -16,6 +16,7 @@ LAYERS = {
     "paths": 0,
     "progress": 0,
     "answers": 0,
+    "arrays": 0,
     "config": 0,
     "overrides": 0,
     "imaging": 1,

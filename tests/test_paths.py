@@ -23,6 +23,18 @@ def test_a_file_is_replaced_and_a_failed_block_leaves_the_old_one(tmp_path: Path
     assert [path.name for path in target.parent.iterdir()] == ["figures.csv"]
 
 
+def test_a_file_follows_the_umask_and_the_umask_is_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The umask belongs to all threads: one that set it to look at it could have another save that as the user's.
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "umask", lambda mask: pytest.fail(f"the umask was set to {mask:o}"))
+            write_text(tmp_path / "figures.csv", "1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "figures.csv").stat().st_mode & 0o777 == 0o640
+
+
 def test_what_is_no_ordinary_file_is_never_replaced(tmp_path: Path) -> None:
     # As root a rename onto /dev/null works, and takes it away from the whole machine.
     pipe = tmp_path / "pipe"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.errors import BundleError
 from skin_core.screening.pixel_statistics import pixel_statistics
 
@@ -122,10 +123,9 @@ class Gate:
             BundleError: if it is something else.
         """
         try:
-            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-                values = {name: stored[name] for name in stored.files}
+            values = read_arrays(raw)
             return cls(**{**values, "unusual": float(values["unusual"])})
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise BundleError("gate.npz is not a bundle's gate; publish the bundle again.") from error
 
     def _arrays(self) -> dict[str, np.ndarray | float]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skin_core.arrays import read_arrays
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
 from skin_core.evaluation.bootstrap import Groups
@@ -25,6 +26,7 @@ from skin_core.screening.fitted import with_calibration
 from skin_core.screening.origin import describe
 from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo, Calibration
+from skin_core.screening.spreadsheet import without_formula
 from skin_core.screening.truth import class_shares, group_word, scored
 from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
@@ -195,8 +197,10 @@ def _pooled(members: list[Scored], order: np.ndarray) -> Scored:
 
 def _table(folder: RunFolder, ids: np.ndarray, pooled: Scored) -> pd.DataFrame:
     folds = read_folds(folder).set_index("image_id")["fold"]
-    names = np.array([*pooled.classes, None], dtype=object)
-    table = {"image_id": ids, "fold": folds.loc[ids.tolist()].to_numpy(), "label": names[pooled.labels]}
+    # Handed out, and read by nobody here.
+    names = np.array([*map(without_formula, pooled.classes), None], dtype=object)
+    cells = [without_formula(image_id) for image_id in ids.tolist()]
+    table = {"image_id": cells, "fold": folds.loc[ids.tolist()].to_numpy(), "label": names[pooled.labels]}
     if pooled.risk is not None:
         table["malignancy"] = pooled.risk
     table |= {f"p_{name}": pooled.probabilities[:, index] for index, name in enumerate(pooled.classes)}
@@ -233,9 +237,8 @@ def _notes(config: RunConfig, members: list[_Member], n: int) -> list[str]:
 
 def _predictions(folder: RunFolder, member: RunFolder, name: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(getattr(member, name), allow_pickle=False) as kept:
-            return {key: kept[key] for key in kept.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        return read_arrays(getattr(member, name))
+    except (OSError, ValueError) as error:
         raise RunError(
             f"Fold {member.run_id} of run {folder.run_id} has no predictions to read; delete {member.path} and resume the run."
         ) from error

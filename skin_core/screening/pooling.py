@@ -30,6 +30,7 @@ from typing import Literal
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.errors import BundleError
 
 How = Literal["mean", "rank"]
@@ -133,8 +134,7 @@ class Pool:
     @classmethod
     def from_bytes(cls, raw: bytes) -> Pool:
         """Reads what `to_bytes` wrote."""
-        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-            values = {name: stored[name] for name in stored.files}
+        values = read_arrays(raw)
         return cls(**{**values, "how": str(values["how"])})
 
 

@@ -19,6 +19,7 @@ from skin_core.paths import atomic_path
 from skin_core.progress import ProgressCallback, tracked
 from skin_core.screening.bundle import Bundle
 from skin_core.screening.screen import decide
+from skin_core.screening.spreadsheet import without_formula
 
 if TYPE_CHECKING:
     from skin_core.data.manifest import Manifest
@@ -45,12 +46,13 @@ def predict_manifest(bundle: Bundle, manifest: Manifest, out: Path, progress: Pr
             submission.writerow(["isic_id", "target"])
         rows = _predicted(bundle, manifest)
         for image_id, values, target, kind in tracked(rows, "Predicting", len(manifest), progress):
-            cell = _no_formula(image_id)
+            cell = without_formula(image_id)
             formulas += cell is not image_id
-            table.writerow([cell, *values[:-1], _no_formula(values[-1])])
+            table.writerow([cell, *values[:-1], without_formula(values[-1])])
             if kind in counts:
                 counts[kind] += 1
             if submission:
+                # A program compares it, by exact id.
                 submission.writerow([image_id, f"{target:.8g}"])
     notes = list(manifest.notes)
     if formulas:
@@ -64,15 +66,6 @@ def predict_manifest(bundle: Bundle, manifest: Manifest, out: Path, progress: Pr
     if form and counts["unreadable"]:
         notes.append(f"In {form.name} an unreadable picture has the target {_NO_OPINION}.")
     return {"n": len(manifest), "out": str(out), "submission": str(form) if form else None, **counts, "notes": notes}
-
-
-def _no_formula(cell: str) -> str:
-    """A file's name may be "=HYPERLINK(...)", and who opens the csv in a spreadsheet would run it.
-
-    The usual apostrophe makes it text there and goes with the csv to whoever gets it. Names of any published set stay
-    as they are, and ``submission.csv`` is left alone: a program compares it, by exact id.
-    """
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _writer(files: ExitStack, target: Path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.errors import RunError
 from skin_core.evaluation.scored import Scored
 from skin_core.paths import atomic_path
@@ -48,8 +49,7 @@ def load_predictions(path: Path) -> tuple[np.ndarray, Scored]:
         RunError: if the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            found = {name: kept[name] for name in kept.files}
+        found = read_arrays(path)
         threshold, column = float(found["threshold"]), int(found["melanoma_column"])
         has_risk = len(found["risk"]) == len(found["labels"])
         scored = Scored(
@@ -63,7 +63,7 @@ def load_predictions(path: Path) -> tuple[np.ndarray, Scored]:
             patients=_patients(found),
             **{name: found[name] for name in _ARRAYS},
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise RunError("This run has no predictions on its test split to read; evaluate it.") from error
     return found["image_id"], scored
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
+from skin_core.arrays import read_arrays
 from skin_core.errors import BundleError
 from skin_core.imaging.signature import THUMB_SIDE
 
@@ -109,12 +109,12 @@ def unpack(raw: bytes) -> Signatures:
 
 def _unpacked(raw: bytes) -> _Unpacked:
     try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-            count = int(stored["count"])
-            steps = np.frombuffer(lzma.decompress(stored["thumbs"].tobytes()), np.uint8).reshape(count, -1)
-            small = (np.cumsum(steps, axis=1, dtype=np.uint8) << 2).reshape(count, _SIDE, _SIDE)
-            return _Unpacked(stored["digests"], stored["sizes"], stored["groups"], small)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        stored = read_arrays(raw)
+        count = int(stored["count"])
+        steps = np.frombuffer(lzma.decompress(stored["thumbs"].tobytes()), np.uint8).reshape(count, -1)
+        small = (np.cumsum(steps, axis=1, dtype=np.uint8) << 2).reshape(count, _SIDE, _SIDE)
+        return _Unpacked(stored["digests"], stored["sizes"], stored["groups"], small)
+    except (ValueError, KeyError, lzma.LZMAError) as error:
         raise BundleError("signatures.npz is not a bundle's; publish the bundle again.") from error
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.config import RunConfig
 from skin_core.errors import BundleError, SkinCoreError
 from skin_core.progress import ProgressCallback, ignore_progress, tracked
@@ -123,8 +124,8 @@ def from_files(bundle: Bundle, manifest: Manifest, rows: np.ndarray, progress: P
 
 def _kept(folder: RunFolder) -> tuple[list[str], np.ndarray]:
     try:
-        with np.load(folder.predictions, allow_pickle=False) as kept:
-            ids, probabilities = kept["image_ids"].tolist(), kept["probabilities"].astype(np.float64)
+        kept = read_arrays(folder.predictions)
+        ids, probabilities = kept["image_ids"].tolist(), kept["probabilities"].astype(np.float64)
     except (OSError, ValueError, KeyError) as error:
         raise BundleError(f"Run {folder.run_id} has no validation predictions to compare with; resume it.") from error
     if probabilities.ndim == 1 or probabilities.shape[1] == 1:

@@ -68,7 +68,8 @@ def run_facts(folder: RunFolder, best_epoch: int | None) -> RunFacts:
         evaluations=int(record.get("count", 0)),
         evaluated=str(record.get("time", "")),
         subgroups=str(subgroups.get("sentence", "")) if record and fits else "",
-        notes=prepared.notes,
+        # Without what was noted as the set was read: that names files and folders, and a bundle is given away.
+        notes=tuple(note for note in prepared.notes if note not in prepared.manifest.notes),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -178,7 +179,9 @@ def _range(key: str, raw: str, annotation: Any) -> Dimension:
         try:
             number = float(part)
         except ValueError:
-            raise ConfigError(f"--space expects numbers in {key}=low:high; got '{part}'.") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise ConfigError(f"--space expects numbers in {key}=low:high; got '{part}'.")
         if annotation is int and number != int(number):
             raise ConfigError(f"'{key}' takes whole numbers; got {part}.")
         ends.append(int(number) if annotation is int else number)

@@ -134,7 +134,8 @@ def evaluate_bundle(
         with atomic_path(folder.pictures) as temporary:
             judged.frame[[column for column in _PICTURE_COLUMNS if column in judged.frame]].to_parquet(temporary)
         write_text(folder.bundle, info.model_dump_json(indent=1))
-        record = {**result, "source": manifest.source, "root": str(manifest.root), "path": str(data)}
+        here = {"source": manifest.source, "root": str(manifest.root), "path": str(data), "set_notes": manifest.notes}
+        record = {**result, **here}
         write_text(folder.record, json.dumps(record, indent=1, allow_nan=False) + "\n")
     if report:
         write_report(name, progress, split="external")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.data.manifest import Manifest
 from skin_core.errors import RunError
 from skin_core.evaluation.class_rule import with_present_names
@@ -113,8 +114,8 @@ def predictions_of(of: str, split: Split) -> tuple[np.ndarray, Scored]:
     # Drafts of older versions kept none: the network's own answers differ from the engine's in the sixth digit.
     info = recorded_info(folder)
     try:
-        with np.load(folder.predictions, allow_pickle=False) as kept:
-            ids, probabilities = kept["image_ids"], kept["probabilities"].astype(np.float64)
+        kept = read_arrays(folder.predictions)
+        ids, probabilities = kept["image_ids"], kept["probabilities"].astype(np.float64)
     except (OSError, ValueError, KeyError) as error:
         raise not_judged(of, split) from error
     from skin_core.screening.draft import groups_of  # Brings the engine, which pages do without.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from skin_core.services.judged import Judged
 from skin_core.services.runs import RunView, get_run
 
 _WRITTEN = f"Written by LesionLab {skin_core.__version__}."
+_UNTOLD = "What was noted as the set was read is left out, for it may name files; LesionLab shows it on its pages."
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,11 @@ def _how(run: RunView, found: Judged, made: str) -> dict[str, Any]:
         "lesion_ids_from": [Path(path).name for path in run.config.lesion_ids_from],
     }
     drawn = ("Trained and tested on drawn lesions: nothing here says anything of skin.",) if run.synthetic else ()
-    fingerprint = results.fingerprint_of(run.run_id).get("fingerprint", "not recorded")
+    recorded = results.fingerprint_of(run.run_id)
+    fingerprint = recorded.get("fingerprint", "not recorded")
+    notes = _without(recorded.get("manifest_notes", ()), run.notes)
     return {
-        "warnings": (*drawn, *results.overrides_of(run), *found.notes, *run.notes),
+        "warnings": (*drawn, *results.overrides_of(run), *found.notes, *notes),
         "how": "How the run was made",
         "facts": (f"Data fingerprint {fingerprint}{made}.", _WRITTEN),
         "columns": ("Setting", "Value"),
@@ -121,7 +125,7 @@ def about_bundle(found: Judged) -> About:
             "classes' shares are those of its validation; nothing was fitted to this set.",
             found.evaluated(),
         ),
-        warnings=(*drawn, *found.notes),
+        warnings=(*drawn, *_without(record.get("set_notes", ()), found.notes)),
         how="How the classes met",
         facts=(
             f"Fingerprint of the set {record.get('fingerprint', 'not recorded')}; bundle {record.get('bundle_digest', '')[:16]}, "
@@ -142,3 +146,9 @@ def about_bundle(found: Judged) -> About:
             "blind": found.blind,
         },
     )
+
+
+def _without(of_the_set: Sequence[str], notes: Sequence[str]) -> tuple[str, ...]:
+    """The notes but for those of the data set, which name pictures and folders; that they are missing is told."""
+    kept = tuple(note for note in notes if note not in of_the_set)
+    return kept if len(kept) == len(notes) else (*kept, _UNTOLD)

@@ -14,6 +14,7 @@ import numpy as np
 from skin_core.screening.map_record import CheckedMaps
 from skin_core.services.figure_rows import ON_ONE_AXIS
 from skin_core.services.judged_curves import Curve, Curves
+from skin_core.training.report import without_formulas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 # Okabe and Ito.
 _BLUE, _ORANGE, _VERMILLION, _GREY = "#0072B2", "#E69F00", "#D55E00", "#6B6B6B"
 _SIZE = (4.6, 3.5)
-# Names of classes are someone else's: a dollar sign must not start a formula. Text stays text, so it can be read out.
-_STYLE = {"text.parse_math": False, "svg.fonttype": "none", "font.size": 9, "axes.unicode_minus": True}
+# Text stays text, so it can be read out.
+_STYLE = {"svg.fonttype": "none"}
 _NO_METADATA = {"Date": None, "Creator": None}
 
 
@@ -96,7 +97,8 @@ def histogram(found: Curves) -> str:
 def confusion(counts: np.ndarray, names: Sequence[str]) -> str:
     """Counts, coloured by the share of the true class."""
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 1.6 + 0.52 * len(names)
+    # Inches; a long name needs room of its own, or none is left for the cells.
+    side = 1.6 + 0.52 * len(names) + 0.08 * max(0, max(map(len, names)) - 30)
     figure, axes = _axes("Said", "True class", (side + 0.6, side))
     # Cells as shapes: a picture of seven pixels a side would be blurred by the browser.
     axes.pcolormesh(
@@ -215,7 +217,7 @@ def _svg(figure: Figure, says: str) -> str:
 
     out = io.StringIO()
     with matplotlib.rc_context(_STYLE):
-        figure.savefig(out, format="svg", metadata=_NO_METADATA)
+        without_formulas(figure).savefig(out, format="svg", metadata=_NO_METADATA)
     text = out.getvalue()
     # Inline SVG stands in an HTML page: without a prologue, and with a name for those who hear the page.
     text = text[text.index("<svg") :]

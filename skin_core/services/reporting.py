@@ -18,6 +18,7 @@ import skin_core
 from skin_core.evaluation.scored import UNKNOWN
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
+from skin_core.screening.spreadsheet import without_formula
 from skin_core.services import report_folds
 from skin_core.services import report_page as page
 from skin_core.services import report_parts as parts
@@ -154,8 +155,7 @@ def _csv(found: Judged) -> str:
     for row in found.rows:
         writer.writerow((row.name, row.part, row.title, "", *_cells(row.figure), row.n))
     for entry in found.classes:
-        # A class that is called like a formula must not become one in a spreadsheet.
-        name = f"'{entry.name}" if entry.name[:1] in "=+-@" else entry.name
+        name = without_formula(entry.name)
         for figure, value in entry.figures.items():
             writer.writerow((figure, "Class", figure, name, *_cells(value), entry.n))
     return out.getvalue()

@@ -40,12 +40,10 @@ def results_of(run_id: str) -> Results:
     """
     folder = RunFolder.of(run_id)
     return Results(
-        confusion=_table(folder.artifacts / "confusion_matrix.csv", index=True),
-        report=_table(folder.artifacts / "classification_report.csv", index=True),
+        confusion=_figures(folder.artifacts / "confusion_matrix.csv"),
+        report=_figures(folder.artifacts / "classification_report.csv"),
         # The folds are dealt evenly, so that the first one's network stands for all.
-        distribution=_table(
-            (folder.member(1) if folder.members.is_dir() else folder).artifacts / "distribution.csv", index=True
-        ),
+        distribution=_figures((folder.member(1) if folder.members.is_dir() else folder).artifacts / "distribution.csv"),
         split=_split_counts(folder),
         excluded=_table(folder.excluded),
     )
@@ -74,18 +72,6 @@ def fingerprint_of(run_id: str) -> dict[str, Any]:
     return recorded if isinstance(recorded, dict) else {}
 
 
-def evaluation_of(run_id: str) -> dict[str, Any] | None:
-    """The recorded figures on the locked test split, or None if it was never read.
-
-    Raises:
-        RunError: if there is no such run.
-    """
-    try:
-        return json.loads((RunFolder.of(run_id).path / "evaluation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def overrides_of(run: RunView) -> list[str]:
     """Sentences on what the user overrode for a run, which the reader of its figures must know."""
     config, told = run.config, []
@@ -105,9 +91,16 @@ def overrides_of(run: RunView) -> list[str]:
     return told
 
 
-def _table(path: Path, *, index: bool = False) -> pd.DataFrame | None:
+def _figures(path: Path) -> pd.DataFrame | None:
+    """Numbers by class, which is the index."""
+    table = _table(path)
+    return None if table is None else table.set_index(table.columns[0]).apply(pd.to_numeric)
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    """All as text: a class may be called "NA", and an image id of digits keeps its zeros. What is empty is missing."""
     try:
-        return pd.read_csv(path, index_col=0 if index else None)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, pd.errors.EmptyDataError):
         return None
 
@@ -119,8 +112,8 @@ def _split_counts(folder: RunFolder) -> pd.DataFrame | None:
     labels = pd.read_parquet(folder.manifest, columns=["image_id", "label"]).astype("string")
     folds = _table(folder.folds)
     if folds is not None:
-        joined = folds[["image_id", "fold"]].astype({"image_id": "string"}).merge(labels, on="image_id", how="left")
+        joined = folds[["image_id", "fold"]].astype({"fold": int}).merge(labels, on="image_id", how="left")
         return joined.groupby(["label", "fold"], observed=True).size().unstack(fill_value=0).add_prefix("fold ")
-    joined = split[["image_id", "split"]].astype("string").merge(labels, on="image_id", how="left")
+    joined = split[["image_id", "split"]].merge(labels, on="image_id", how="left")
     table = joined.groupby(["label", "split"], observed=True).size().unstack(fill_value=0)
     return table.reindex(columns=[name for name in ("train", "validation", "test") if name in table])

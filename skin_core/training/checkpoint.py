@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.errors import RunError
 from skin_core.paths import workspace_error
 
@@ -78,10 +78,8 @@ def load(folder: Path) -> Checkpoint | None:
         return None
     try:
         position = json.loads((found[-1] / "position.json").read_text(encoding="utf-8"))
-        # Opened here, for `np.load` leaves a damaged file open.
-        with open(found[-1] / "arrays.npz", "rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(found[-1] / "arrays.npz")
+    except (OSError, ValueError) as error:
         raise RunError(
             f"The checkpoint {found[-1]} is damaged ({error}); delete the run's checkpoint folder to resume from the start."
         ) from error

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import json
 import logging
-import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.config import RunConfig
 from skin_core.models.outputs import class_probabilities
 from skin_core.paths import atomic_path
@@ -86,10 +86,10 @@ def softened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 def _kept(folder: RunFolder, ids: list[str]) -> np.ndarray | None:
     try:
-        with np.load(folder.taught, allow_pickle=False) as stored:
-            # Pictures that could be decoded then, and cannot now, are left out of what is learnt from.
-            return stored["probabilities"] if stored["image_ids"].tolist() == ids else None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        stored = read_arrays(folder.taught)
+        # Pictures that could be decoded then, and cannot now, are left out of what is learnt from.
+        return stored["probabilities"] if stored["image_ids"].tolist() == ids else None
+    except (OSError, ValueError, KeyError):
         return None
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from skin_core.paths import atomic_path, write_text
 from skin_core.training.folder import EPOCH_COLUMNS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Okabe–Ito blue and vermilion: told apart by every eye, and by line style besides.
 _TRAIN, _VALIDATION = "#0072B2", "#D55E00"
@@ -160,6 +164,20 @@ def _table_picture(path: Path, table: pd.DataFrame) -> None:
     _save(figure, path)
 
 
+def without_formulas(figure: Figure) -> Figure:
+    """The figure, its texts drawn as they are written; call it when all are there.
+
+    Names of classes are someone else's: between two dollar signs matplotlib would read a formula, and refuse a wrong one.
+    """
+    from matplotlib.table import Table
+    from matplotlib.text import Text
+
+    cells = [cell.get_text() for table in figure.findobj(Table) for cell in table.get_celld().values()]
+    for text in (*figure.findobj(Text), *cells):
+        text.set_parse_math(False)
+    return figure
+
+
 def _figure(width: float, height: float):
     # The Figure class alone, without pyplot: no display, no global state, nothing left in memory.
     from matplotlib.figure import Figure
@@ -170,7 +188,7 @@ def _figure(width: float, height: float):
 
 def _save(figure, path: Path) -> None:
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+        without_formulas(figure).savefig(temporary, format="png", dpi=120)
 
 
 def _write_csv(path: Path, frame: pd.DataFrame, **options) -> None:

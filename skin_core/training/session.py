@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.config import RunConfig
 from skin_core.data.balance import distribution
 from skin_core.errors import ConfigError
@@ -270,15 +271,15 @@ class Session:
         if not loop.position.history:
             return
         self._show(Progress("Drawing curves and tables", 0, 0))
-        with np.load(self.folder.predictions, allow_pickle=False) as stored:
-            write_report(
-                self.folder.artifacts,
-                history=loop.position.history,
-                best_epoch=loop.best_epoch,
-                labels=stored["labels"],
-                probabilities=stored["probabilities"],
-                classes=prepared.classes,
-            )
+        stored = read_arrays(self.folder.predictions)
+        write_report(
+            self.folder.artifacts,
+            history=loop.position.history,
+            best_epoch=loop.best_epoch,
+            labels=stored["labels"],
+            probabilities=stored["probabilities"],
+            classes=prepared.classes,
+        )
 
 
 def _summary(history: Sequence[Mapping[str, float]], best_epoch: int) -> dict:

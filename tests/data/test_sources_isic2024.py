@@ -136,6 +136,19 @@ def test_prediction_takes_the_part_without_answers_or_the_one_that_is_named(trai
         read_manifest(train / "test-metadata.csv")
 
 
+@pytest.mark.parametrize(
+    ("table", "container"),
+    [("train-metadata.csv", "train_image.hdf5"), ("train-metadata.csv", "Train.h5"), ("metadata.csv", "tiles.hdf5")],
+)
+def test_an_hdf5_file_finds_the_csv_that_finds_it(tmp_path, table, container):
+    csv(tmp_path / table, HEADER, BENIGN, MALIGNANT)
+    tiles(tmp_path / container, ISIC_1=b"one", ISIC_2=b"two")
+    for path in (tmp_path, tmp_path / table, tmp_path / container):
+        frame = read_manifest(path).frame
+        assert frame["location"].tolist() == [f"{container}::ISIC_1", f"{container}::ISIC_2"]
+        assert frame["label"].tolist() == ["benign", "malignant"]
+
+
 def test_an_hdf5_file_alone_serves_prediction(tmp_path):
     tiles(tmp_path / "lesions.hdf5", b=b"1", a=b"2")
     manifest = read_manifest(tmp_path / "lesions.hdf5", labelled=False)

@@ -43,6 +43,16 @@ def test_an_evaluation_of_other_weights_does_not_count(folder: RunFolder) -> Non
         publishing.publish_run(folder.run_id, "other")
 
 
+def test_no_file_of_the_set_is_named_in_the_bundle(folder: RunFolder) -> None:
+    # A note of the reader, which the Data and Runs pages show; the bundle is given to others.
+    note = "1 folder may not be read and was left out: /home/mary/wards/7."
+    facts = json.loads(folder.prepared.read_text())
+    folder.prepared.write_text(json.dumps({**facts, "manifest_notes": [note], "notes": [note, "A note of the split."]}))
+    info = publishing.publish_run(folder.run_id, "given", overwrite=True)
+    assert info.facts is not None and info.facts.notes == ("A note of the split.",)
+    assert not any(b"mary" in path.read_bytes() for path in info.path.rglob("*") if path.is_file())
+
+
 def test_a_split_that_leaked_is_refused(folder: RunFolder) -> None:
     facts = json.loads(folder.prepared.read_text())
     folder.prepared.write_text(json.dumps({**facts, "leaking": True}))

@@ -171,6 +171,7 @@ def test_labels_that_say_nothing_are_refused(bundle: str, strangers: Path, tmp_p
 
 
 def test_an_evaluation_is_there_after_a_restart(bundle: str, clinic: Path) -> None:
+    (clinic / "ISIC_0000001.doc").touch()
     name = external.evaluate_bundle(bundle, clinic, other_ids=True, report=True)["id"]
     (listed,) = external_folder.listed()
     assert (listed.id, listed.bundle, listed.data, listed.n) == (name, "mine", "clinic", 84)
@@ -195,6 +196,7 @@ def test_an_evaluation_is_there_after_a_restart(bundle: str, clinic: Path) -> No
     assert "Evaluation of Tiny network on clinic" in page and "How the classes met" in page
     assert "every class weighs alike" in page and str(clinic.parent) not in page
     assert not any(image_id in page for image_id in cases.table["image_id"])
+    assert any("ISIC_0000001.doc" in note for note in found.notes) and "ISIC_0000001.doc" not in page
     assert json.loads(document)["mapping"]["mel"] == "mel" and table.startswith("name,part,title,class,value")
     external_folder.forget(name)
     assert external_folder.listed() == []

@@ -87,6 +87,17 @@ def test_the_page_needs_nothing_and_runs_nothing(run_id: str) -> None:
     assert str(manifest.path) not in page and not any(image_id in page for image_id in ids)
 
 
+def test_no_note_that_names_files_is_on_the_page(run_id: str) -> None:
+    note = "1 folder may not be read and was left out: /home/mary/wards/7."
+    folder = RunFolder.of(run_id)
+    facts = json.loads(folder.prepared.read_text())
+    folder.prepared.write_text(json.dumps(facts | {"manifest_notes": [note], "notes": [note, "A note of the split."]}))
+    folder.update_state(notes=(note, "A note of the split."))
+    reporting.write_report(run_id)
+    page = recorded.report_files(run_id)[0].read_text()
+    assert "mary" not in page and "A note of the split." in page and "LesionLab shows it on its pages" in page
+
+
 def test_foreign_words_stay_words() -> None:
     svg = report_pictures.confusion(np.array([[1, 0], [2, 3]]), [EVIL, "nv"])
     made = report_page.page(
@@ -95,6 +106,13 @@ def test_foreign_words_stay_words() -> None:
     )
     assert "script" not in _Reader(made).tags and "alert(1)" in made
     assert "$x^2$" in re.sub(r"&quot;", '"', made)
+
+
+@pytest.mark.parametrize("name", ["a $x^2$ b", "a $\\bad$ b", "US$", r"\$"])
+def test_a_class_between_dollar_signs_is_no_formula(name: str) -> None:
+    svg = report_pictures.confusion(np.array([[1, 0], [2, 3]]), [name, "nv"])
+    assert svg.count(f">{name}</text>") == 2
+    assert f">sex: {name} (3)</text>" in report_pictures.forest([(f"sex: {name}", 3, 0.5, 0.4, 0.6)], 0.5, "AUC")
 
 
 def test_undefined_is_said() -> None:

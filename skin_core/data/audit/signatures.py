@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skin_core.arrays import read_arrays
 from skin_core.data.images import ImageReader
 from skin_core.data.locations import in_hdf5, name_of
 from skin_core.data.manifest import Manifest
@@ -118,20 +118,20 @@ class Signatures:
             DataSourceError: if the file is missing, damaged, or of another version.
         """
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                if int(stored["version"]) != SIGNATURE_VERSION:
-                    raise DataSourceError(f"The signatures in {path} are of another version; audit the data again.")
-                image_ids, locations, groups, failed = json.loads(stored["names"].tobytes())
-                return cls(
-                    tuple(image_ids),
-                    tuple(locations),
-                    tuple(groups),
-                    stored["digests"],
-                    stored["thumbs"],
-                    stored["sizes"],
-                    failed,
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            stored = read_arrays(path)
+            if int(stored["version"]) != SIGNATURE_VERSION:
+                raise DataSourceError(f"The signatures in {path} are of another version; audit the data again.")
+            image_ids, locations, groups, failed = json.loads(stored["names"].tobytes())
+            return cls(
+                tuple(image_ids),
+                tuple(locations),
+                tuple(groups),
+                stored["digests"],
+                stored["thumbs"],
+                stored["sizes"],
+                failed,
+            )
+        except (OSError, ValueError, KeyError) as error:
             raise DataSourceError(f"The signatures in {path} cannot be read; audit the data again.") from error
 
     def _rows(self, rows: list[int], failed: Mapping[str, str]) -> Signatures:

@@ -123,8 +123,8 @@ def _tables(path: Path) -> dict[Path, list[str]]:
 def _chosen(path: Path, labelled: bool) -> Path | None:
     if path.suffix.lower() in HDF5_SUFFIXES:
         beside = _tables(path.parent)
-        part = path.stem.lower().removesuffix("-image")
-        return next((csv for csv in beside if csv.parent == path.parent and _part(csv).lower() == part), None)
+        there = [csv for csv in beside if csv.parent == path.parent]
+        return next((csv for csv in there if _is_named_for(path, csv) or path == _container(csv)), None)
     tables = _tables(path)
     fitting = [csv for csv, names in tables.items() if ("target" in names) == labelled] or list(tables)
     fitting.sort(key=lambda csv: _part(csv).lower() not in ("train", "test"))
@@ -174,11 +174,15 @@ def _located(
 def _container(csv: Path) -> Path | None:
     """The HDF5 file of a csv: by its part's name, or the only one there where the csv has no part's name."""
     there = visible_files(csv.parent, HDF5_SUFFIXES, depth=0)
-    part = _part(csv).lower()
-    named = [file for file in there if file.stem.lower() in (f"{part}-image", f"{part}_image", part)]
+    named = [file for file in there if _is_named_for(file, csv)]
     if named:
         return named[0]
-    return there[0] if len(there) == 1 and part not in ("train", "test") else None
+    return there[0] if len(there) == 1 and _part(csv).lower() not in ("train", "test") else None
+
+
+def _is_named_for(hdf5: Path, csv: Path) -> bool:
+    part = _part(csv).lower()
+    return hdf5.stem.lower() in (f"{part}-image", f"{part}_image", part)
 
 
 def _keys(container: Path, root: Path) -> pd.Series:
