@@ -150,6 +150,26 @@ def test_a_finished_search_shows_the_best_and_what_it_is_worth(open_page, demo_h
     assert list(table["State"]) == ["Failed", "Finished", "Given up", "Finished"]
 
 
+def test_the_best_settings_are_trained_from_the_page(open_page, demo_ham10000: Path) -> None:
+    search = _made(demo_ham10000)
+    app = open_page(PAGE)
+    epochs = next(box for box in app.number_input if box.key == "best_epochs_mine_3")
+    assert epochs.value == search.config.run.epochs
+    epochs.set_value(7)
+    app.button(key="train_best").click().run()
+    assert not app.exception and not app.error
+    (started,) = runs.list_runs()
+    try:
+        best = searches.trial_config(search, search.best)
+        assert (best.learning_rate, best.balance) == (5e-3, "none")
+        assert started.config == best.model_copy(update={"epochs": 7, "title": "mine, settings of trial 3"})
+        # It is a run of its own, no trial of the search.
+        assert "search" not in started.tags
+    finally:
+        if runs.get_run(started.run_id).at_work:
+            runs.stop_run(started.run_id)
+
+
 @pytest.mark.parametrize(
     ("status", "says"), [("stopped", "Resume goes on from there"), ("failed", "its log may tell why")]
 )
