@@ -51,7 +51,9 @@ def show(figure: Figure, key: str, *, tools: bool = False, points: bool = False)
     """
     # Streamlit's own chart theme writes in a grey that does not reach AA contrast.
     ink = _INK["dark" if st.context.theme.type == "dark" else "light"]
-    figure.update_layout(font_color=ink)
+    # Over a transparent page Plotly lays its tools on half-black: a grey bar that hides the top of the chart.
+    tool_bar = {"bgcolor": "rgba(0,0,0,0)", "color": ink, "activecolor": ink}
+    figure.update_layout(font_color=ink, modebar=tool_bar)
     figure.update_xaxes(tickfont_color=ink, title_font_color=ink)
     figure.update_yaxes(tickfont_color=ink, title_font_color=ink)
     config = {"displaylogo": False, "displayModeBar": "hover" if tools else False, "scrollZoom": False}

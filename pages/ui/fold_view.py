@@ -45,7 +45,9 @@ def fold_table(run: RunView) -> pd.DataFrame:
 
 def show_folds_under_way(run: RunView) -> None:
     """Which folds are done, which is under way, which wait."""
-    st.dataframe(fold_table(run), hide_index=True, key="live_folds", height="content", width="content")
+    st.dataframe(
+        fold_table(run), hide_index=True, key="live_folds", height="content", width="content", placeholder="not yet"
+    )
 
 
 def which_validation(run: RunView) -> str:
@@ -54,8 +56,8 @@ def which_validation(run: RunView) -> str:
         return ""
     if run.config.cv_select == "inner":
         return (
-            "Validation is the inner part that chooses the epoch; what a fold's network says of the lesions held out of it is "
-            "told when all folds are done."
+            "Validation is the inner part that chooses the epoch; what the folds' networks say of the lesions held out of them "
+            "is told on the Runs page, once all folds are done."
         )
     if run.config.cv_select == "last":
         return "Validation is the held fold, to look at: nothing is chosen by it."

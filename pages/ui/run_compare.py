@@ -52,6 +52,11 @@ def compare(first: RunView, second: RunView) -> None:
     _beside(names, "Classes before and after balancing", [each.distribution for each in found], _distribution)
     _beside(names, f"Confusion matrix, {where}", [each.confusion for each in found], _confusion)
     _beside(names, f"Classification report, {where}", [each.report for each in found], _report)
+    if any(folds):
+        st.caption(
+            "Out of fold, matrix and report are of the likeliest class as the networks gave it; the figures above are of the "
+            "probabilities brought to their meaning, and their balanced accuracy weighs classes alike: so the two differ."
+        )
 
 
 def _beside(names: list[str], heading: str, tables: list[pd.DataFrame | None], draw) -> None:

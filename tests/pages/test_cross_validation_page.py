@@ -150,6 +150,8 @@ def test_two_are_compared_on_the_same_folds(open_page, copied) -> None:
     app = open_page("pages/4_Runs.py", run=first)
     app.selectbox(key="runs_other").set_value(second).run()
     assert not app.exception and "Out of fold, picture by picture" in _says(app)
+    # Recall in the report is not the balanced accuracy above it, and the page says why.
+    assert "matrix and report are of the likeliest class as the networks gave it" in _says(app)
     assert "**Figures out of fold**" in _says(app) and "**Confusion matrix, out of fold**" in _says(app)
     figures = next(
         frame.value for frame in app.dataframe if "best epoch" in frame.value.get("Figure", pd.Series()).tolist()

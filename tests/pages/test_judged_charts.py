@@ -91,6 +91,8 @@ def test_each_cell_can_be_chosen_and_read() -> None:
     assert list(points.text) == ["8", "2", "0", "0"]
     # Black on the bright cell, white on the dark ones.
     assert list(points.textfont.color) == ["#000000", "#FFFFFF", "#FFFFFF", "#FFFFFF"]
+    # Without a colour for the chosen cell's count Plotly fades all others until they cannot be read.
+    assert (points.selected.marker.color, points.selected.textfont.color) == ("#FFFFFF", "#000000")
 
 
 def test_figures_in_words() -> None:

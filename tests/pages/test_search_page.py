@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,26 @@ def test_a_finished_search_shows_the_best_and_what_it_is_worth(open_page, demo_h
     assert list(table["State"]) == ["Failed", "Finished", "Given up", "Finished"]
 
 
+def test_the_best_settings_are_trained_from_the_page(open_page, demo_ham10000: Path) -> None:
+    search = _made(demo_ham10000)
+    app = open_page(PAGE)
+    epochs = next(box for box in app.number_input if box.key == "best_epochs_mine_3")
+    assert epochs.value == search.config.run.epochs
+    epochs.set_value(7)
+    app.button(key="train_best").click().run()
+    assert not app.exception and not app.error
+    (started,) = runs.list_runs()
+    try:
+        best = searches.trial_config(search, search.best)
+        assert (best.learning_rate, best.balance) == (5e-3, "none")
+        assert started.config == best.model_copy(update={"epochs": 7, "title": "mine, settings of trial 3"})
+        # It is a run of its own, no trial of the search.
+        assert "search" not in started.tags
+    finally:
+        if runs.get_run(started.run_id).at_work:
+            runs.stop_run(started.run_id)
+
+
 @pytest.mark.parametrize(
     ("status", "says"), [("stopped", "Resume goes on from there"), ("failed", "its log may tell why")]
 )
@@ -189,6 +210,22 @@ def test_parallel_axes_are_logarithmic_and_categorical(demo_ham10000: Path) -> N
     assert list(rate.ticktext) == ["0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01"]
     assert (list(balance.values), list(balance.ticktext)) == ([1, 0, 0], ["none", "class weights"])
     assert (value.label, list(value.values)) == ("Balanced accuracy", [0.70, 0.50, 0.80])
+
+
+def test_where_all_trials_say_the_same_no_axis_goes_below_zero(demo_ham10000: Path) -> None:
+    search = _made(demo_ham10000)
+    # What few epochs on seven classes give: each trial says one class, and all have a seventh.
+    same = [replace(trial, value=1 / 7, curve=((1, 1 / 7), (2, 1 / 7))) for trial in TRIALS[:3]]
+    SearchFolder.of("mine").write_trials(same)
+    equal = searches.get_search("mine")
+    around = pytest.approx([1 / 7 - 0.05, 1 / 7 + 0.05])
+    assert list(history_chart(equal).layout.yaxis.range) == around
+    assert list(curves_chart(equal).layout.yaxis.range) == around
+    lines = parallel_chart(equal, equal.config.dimensions).data[0]
+    assert list(lines.dimensions[-1].range) == [lines.line.cmin, lines.line.cmax] == around
+    # Where they differ, Plotly finds the ends.
+    assert history_chart(search).layout.yaxis.range is None
+    assert parallel_chart(search, search.config.dimensions).data[0].line.cmin is None
 
 
 def test_the_largest_share_stands_on_top() -> None:

@@ -54,7 +54,8 @@ def cells_chart(counts: np.ndarray, names: Sequence[str]) -> Figure:
             for r, c in zip(row, column, strict=True)
         ],
         hoverinfo="text",
-        selected={"marker": {"opacity": 1}},
+        # White with black letters marks the choice on every colour; a colour of its own keeps Plotly from fading the others'.
+        selected={"marker": {"opacity": 1, "color": "#FFFFFF"}, "textfont": {"color": "#000000"}},
         unselected={"marker": {"opacity": 1}},
     )
     calm(figure, height=150 + 44 * n, x="Said", y="True class")

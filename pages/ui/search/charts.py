@@ -62,6 +62,7 @@ def history_chart(search: SearchView, *, height: int = 330) -> Figure:
         )
     calm(figure, height=height, x="Trial", y=_figure_name(search))
     figure.update_xaxes(range=[0.5, search.wanted + 0.5], tick0=1, dtick=max(1, round(search.wanted / 10)))
+    figure.update_yaxes(range=_around(search, [trial.value for trial in search.trials if trial.value is not None]))
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.25}, margin_t=56)
     return figure
 
@@ -100,6 +101,7 @@ def curves_chart(search: SearchView, *, height: int = 330) -> Figure:
     calm(figure, height=height, x="Epoch", y=f"{_figure_name(search)}, validation")
     last = max((epoch for trial in search.trials for epoch, _ in trial.curve), default=1)
     figure.update_xaxes(range=[0.5, last + 0.5], tick0=1, dtick=max(1, round(last / 8)))
+    figure.update_yaxes(range=_around(search, [value for trial in search.trials for _, value in trial.curve]))
     return figure
 
 
@@ -132,12 +134,15 @@ def parallel_chart(search: SearchView, dimensions: Sequence[Dimension], *, heigh
     shown = [trial for trial in search.trials if trial.state in ("finished", "pruned") and trial.value is not None]
     values = [trial.value for trial in shown]
     axes = [_axis(item, shown) for item in dimensions]
-    axes.append({"label": _figure_name(search), "values": values, "tickformat": ".3f"})
+    ends = _around(search, values)
+    axes.append({"label": _figure_name(search), "values": values, "tickformat": ".3f", "range": ends})
     figure = go.Figure(
         go.Parcoords(
             dimensions=axes,
             line={
                 "color": values,
+                "cmin": ends and ends[0],
+                "cmax": ends and ends[1],
                 # The best stands out on light and on dark ground, in the colour that it has in the other charts.
                 "colorscale": [[0, "#B4B4B4"], [1, VERMILLION]],
                 "reversescale": search.config.minimises,
@@ -179,6 +184,19 @@ def _axis(item: Dimension, shown: Sequence[Trial]) -> dict:
         "tickvals": [math.log10(tick) for tick in ticks],
         "ticktext": [f"{tick:g}" for tick in ticks],
     }
+
+
+def _around(search: SearchView, values: Sequence[float]) -> list[float] | None:
+    """Ends of an axis on which all values are the same; None where they differ and Plotly finds the ends.
+
+    Alone it would go one to each side: to balanced accuracies below 0.
+    """
+    if len(set(values)) != 1:
+        return None
+    (value,) = set(values)
+    if search.config.minimises:  # A loss: it has no upper end.
+        return [0.9 * value, 1.1 * value] if value else [0.0, 1.0]
+    return [max(0.0, value - 0.05), min(1.0, value + 0.05)]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.ui.errors import show_error
+from pages.ui.errors import show_error, showing_errors
 from pages.ui.progress import show_progress
 from pages.ui.run_status import metric_words, status_word
 from pages.ui.search.charts import curves_chart, history_chart, importance_chart, parallel_chart
@@ -17,7 +17,7 @@ from pages.ui.words import count, duration, figure, plain
 from skin_core.errors import SearchError
 from skin_core.models.registry import family
 from skin_core.recipes import all_recipes
-from skin_core.services import searches
+from skin_core.services import runs, searches
 from skin_core.services.searches import SearchView, Trial
 
 EVERY_SECONDS = 1.5
@@ -169,8 +169,30 @@ def _answer(search: SearchView) -> None:
                 )
         _best_settings(search, best)
         st.caption(f":material/info: {searches.CAUTION}")
-        with st.expander("Train with these settings", icon=":material/terminal:"):
-            st.code(searches.train_command(search, best), language="bash", wrap_lines=True)
+        with st.expander("Train with these settings", icon=":material/play_arrow:"):
+            _train(search, best)
+
+
+def _train(search: SearchView, best: Trial) -> None:
+    """A run with the best settings: started here, or by a command."""
+    config = searches.trial_config(search, best)
+    st.caption(
+        "Trials are kept short to try many; a run to keep may take more epochs. Its data are split as those of the trials."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        epochs = st.number_input(
+            "Epochs", 1, 1000, config.epochs, key=f"best_epochs_{search.name}_{best.number}", width=180
+        )
+        pressed = st.button("Start the run", icon=":material/play_arrow:", key="train_best")
+    if pressed:
+        title = f"{search.name}, settings of trial {best.number}"
+        with showing_errors():
+            started = runs.start_run(config.model_copy(update={"epochs": int(epochs), "title": title}))
+            # The Train page reads the address only if it was not opened before.
+            st.session_state["watch_next"] = [started]
+            st.switch_page("pages/3_Train.py")
+    st.markdown("The same as a command, with the trials' epochs:")
+    st.code(searches.train_command(search, best), language="bash", wrap_lines=True)
 
 
 def _best_settings(search: SearchView, best: Trial) -> None:
