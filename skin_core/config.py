@@ -128,7 +128,7 @@ class RunConfig(_Frozen):
         2.0,
         gt=0,
         le=20,
-        description="Softens the teachers' probabilities: 1 takes them as they are, more makes them more even",
+        description="Softens what the teachers say: 1 takes it as it is, more draws it towards the classes' shares",
         json_schema_extra={"folded": True},
     )
     layer_decay: float = Field(

@@ -5,9 +5,11 @@ nevus "mel 0.2" says more of the picture than its label does. Several teachers a
 one network; a teacher of the run's own family makes a network that is taught by its like.
 
 The target of an image is ``(1 - share) · one-hot + share · teacher``, and the loss the cross-entropy with it; both parts are
-linear in the target, so this is the sum of the two losses of the paper. Only the teacher is softened, by
-``p^(1/T) / Σ p^(1/T)``, which is its softmax at temperature T; the network learns to say those very probabilities at
-temperature 1, the one at which it is used, so no gradient needs the paper's T².
+linear in the target, so this is the sum of the two losses of the paper. Only the teacher is softened; the network learns to
+say those very probabilities at temperature 1, the one at which it is used, so no gradient needs the paper's T². That is why
+the teacher is softened about the classes' shares, see `softened`: in the paper teacher and network soften alike, and the
+shares of what is learnt stay the labels'. Softened as they stand, the probabilities would teach that rare classes are less
+rare than the labels say.
 
 A teacher looks once at each training picture as it is, in the size, crop and color constancy that it was trained with; what
 it said is kept with the run, so a resume learns from the same numbers.
@@ -70,17 +72,21 @@ def taught(
     return every
 
 
-def softened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities of a softmax at another temperature.
+def softened(probabilities: np.ndarray, temperature: float, shares: np.ndarray) -> np.ndarray:
+    """Probabilities at another temperature, ``π (p / π)^(1/T)`` up to a factor for each row.
+
+    What a picture says for and against a class, p / π, is softened; who knows nothing of a picture (p = π) says so at any
+    temperature. Of equally frequent classes it is the softmax at temperature T.
 
     Args:
-        probabilities: float (N, C), rows sum to 1.
-        temperature: above 0; 1 changes nothing, more makes rows more even.
+        probabilities: p, float (N, C), rows sum to 1.
+        temperature: T, above 0; 1 changes nothing, more makes rows more like the shares.
+        shares: π, float (C,), above 0, under which the probabilities hold.
 
     Returns:
         float64 (N, C), rows sum to 1.
     """
-    values = np.asarray(probabilities, np.float64) ** (1 / temperature)
+    values = (np.asarray(probabilities, np.float64) / shares) ** (1 / temperature) * shares
     return values / values.sum(axis=1, keepdims=True)
 
 
@@ -122,12 +128,13 @@ def _said(
     )
     if theirs.equal_shares:
         said = as_frequent(said, class_shares(teacher, member, len(prepared.classes)))
+    counts = np.maximum(np.bincount(prepared.labels[rows], minlength=len(prepared.classes)), 0.5)
+    shares = counts / counts.sum()
     if config.balance != "none":
         # Labels that are weighed or drawn as if classes were equally frequent want a teacher who says so, too.
-        counts = np.bincount(prepared.labels[prepared.rows("train")], minlength=len(prepared.classes))
-        said = as_frequent(said, 1 / np.maximum(counts, 0.5))
+        said, shares = as_frequent(said, 1 / shares), np.full(len(shares), 1 / len(shares))
     log.info("Run %s was asked about %d training pictures", teacher.run_id, len(rows))
-    return softened(said, config.distill_temperature)
+    return softened(said, config.distill_temperature, shares)
 
 
 def _outputs(

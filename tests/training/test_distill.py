@@ -87,9 +87,15 @@ def students(teacher: RunFolder, demo_ham10000: Path, wait_for) -> tuple[RunFold
 def test_softened_by_hand():
     # Proportions 16 : 4 : 1; at temperature 2 their roots.
     rows = np.array([[16, 4, 1]]) / 21
-    np.testing.assert_allclose(softened(rows, 2.0), np.array([[4, 2, 1]]) / 7)
-    np.testing.assert_allclose(softened(rows, 1.0), rows)
-    np.testing.assert_allclose(softened(np.array([[1.0, 0.0]]), 2.0), [[1, 0]])
+    alike = np.full(3, 1 / 3)
+    np.testing.assert_allclose(softened(rows, 2.0, alike), np.array([[4, 2, 1]]) / 7)
+    np.testing.assert_allclose(softened(rows, 1.0, alike), rows)
+    # At temperature 2 it is the root of p · π: of 0.5 · 0.8 and 0.5 · 0.2, which are as 4 to 1.
+    rare = np.array([0.8, 0.2])
+    np.testing.assert_allclose(softened(np.array([[0.5, 0.5], [1.0, 0.0]]), 2.0, rare), [[2 / 3, 1 / 3], [1, 0]])
+    np.testing.assert_allclose(softened(np.array([[0.5, 0.5]]), 1.0, rare), [[0.5, 0.5]])
+    # Who knows nothing of a picture knows nothing at any temperature.
+    np.testing.assert_allclose(softened(rare[np.newaxis], 5.0, rare), [rare])
 
 
 def test_what_an_even_network_says_is_put_back_to_the_shares_of_its_classes():
@@ -133,7 +139,7 @@ def test_the_teacher_looked_once_at_each_training_picture_as_it_was_trained_to(s
     even = np.asarray(model([pixels.astype(np.float32)], training=False), np.float64)
     shares = np.bincount(load_prepared(teacher).labels[load_prepared(teacher).rows("train")]) / len(rows)
     np.testing.assert_allclose(class_shares(teacher, teacher, 7), shares)
-    expected = np.sqrt(even * shares)
+    expected = np.sqrt(even) * shares
     np.testing.assert_allclose(said, expected / expected.sum(axis=1, keepdims=True), atol=1e-4)
     for folder in (whole, broken):
         assert folder.log.read_text().count(f"Run {teacher.run_id} was asked about {len(rows)} training pictures") == 1
@@ -165,7 +171,10 @@ def test_several_teachers_are_averaged_after_each_was_softened(students, teacher
     fewer = prepared.split.copy()
     fewer[prepared.rows("train")[0]] = "unusable"
     again = taught(student, config, Prepared(**{**vars(prepared), "split": fewer}), quietly)
-    np.testing.assert_allclose(again[fewer == "train"], alone[2][fewer == "train"], atol=1e-6)
+    np.testing.assert_allclose(again[fewer == "train"].sum(axis=1), 1, atol=1e-6)
+    assert not again[fewer != "train"].any()
+    # One picture less, and so the shares of the classes, about which teachers are softened, are a little others.
+    np.testing.assert_allclose(again[fewer == "train"], alone[2][fewer == "train"], atol=0.02)
     assert taught(student, config.model_copy(update={"distill_from": ()}), prepared, quietly) is None
 
 
