@@ -143,6 +143,9 @@ def test_the_rule_of_the_threshold_is_shown_before_it_is_published(
     assert not app.exception and not app.error
     point = point_by_rule(run_id, "specificity=0.8")
     assert f"the lowest with a specificity of at least 0.8; a threshold of {point.threshold:.3f}" in _says(app)
+    # Each benign picture of validation is left alone: they were counted, so that is all of them, not "over 99 in 100".
+    app.number_input(key=f"rule_specificity_{run_id}").set_value(100.0).run()
+    assert not app.exception and "leaves alone all of the benign ones" in _says(app)
     app.selectbox(key=f"rule_{run_id}").set_value("cost").run()
     app.number_input(key=f"rule_cost_prevalence_{run_id}").set_value(4.0).run()
     assert not app.exception and "the cheapest at a prevalence of 0.04" in _says(app)
