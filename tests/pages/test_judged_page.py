@@ -13,6 +13,7 @@ from published import workspace_of
 
 from skin_core.screening.bundle import read_info
 from skin_core.services import background, judged, runs
+from skin_core.services.referral import referral_of_run
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -58,6 +59,14 @@ def test_headlines_with_intervals_and_how_often_the_split_was_read(open_page, ev
     assert "always naming the largest class gives" in words["Accuracy"]
     assert table["n"].tolist() == [found.row(name).n for name in judged.HEADLINES]
     assert "was read once" in _says(app) and found.intervals in _says(app)
+
+
+def test_the_clinic_tells_the_intervals_of_the_figures(evaluated) -> None:
+    run_id = evaluated[1]
+    found = judged.judged(run_id, "test")
+    at = referral_of_run(run_id, "test", found.points[0].threshold, 0.1)
+    assert at.sensitivity == found.row("malignancy_sensitivity").figure
+    assert at.specificity == found.row("malignancy_specificity").figure
 
 
 def test_the_clinics_prevalence_changes_what_a_decision_means(open_page, evaluated) -> None:
