@@ -87,11 +87,9 @@ def _one(run: RunView) -> None:
         if run.config.monitor != "val_auc":
             st.metric("AUC there", figure(run.best.get("val_auc")) if run.best_epoch else "not yet", width="content")
         st.metric("Images a second", f"{pace.iloc[-1]:,.0f}" if len(pace) else "not yet", width="content")
-        left = _seconds_left(run, history)
-        if left is not None:
-            st.metric(
-                "Time left", duration(left), width="content", help="All epochs left, at the pace of the last ones."
-            )
+        left = seconds_left(run)
+        if left:
+            st.metric("Time left", duration(left), width="content", help="All epochs left, at the pace so far.")
 
 
 def _folds(run: RunView, pace) -> None:
@@ -102,13 +100,10 @@ def _folds(run: RunView, pace) -> None:
             name = run.config.monitor
             st.metric(f"Out-of-fold {metric_words(name)}", figure(run.best.get(name)), width="content")
         st.metric("Images a second", f"{pace.iloc[-1]:,.0f}" if len(pace) else "not yet", width="content")
-        if (
-            run.progress is not None
-            and run.progress.what.endswith(": training")
-            and run.progress.seconds_left is not None
-        ):
-            left = duration(run.progress.seconds_left)
-            st.metric("Time left, all folds", left, width="content", help="At the pace of this fold and those before.")
+        left = seconds_left(run)
+        if left:
+            words = "At the pace of this fold and those before."
+            st.metric("Time left, all folds", duration(left), width="content", help=words)
     show_folds_under_way(run)
 
 
@@ -169,9 +164,11 @@ def _charts(found: list[RunView]) -> None:
             st.code(runs.log_tail(run.run_id) or "Nothing was logged yet.", language=None, wrap_lines=True)
 
 
-def _seconds_left(run: RunView, history) -> float | None:
-    """Time for the epochs that are left, at the pace of the last three; None before there is one or when at rest."""
-    seconds = history["seconds"].dropna()
-    if run.status not in ("running", "stopping") or seconds.empty or run.epoch >= run.epochs:
+def seconds_left(run: RunView) -> float | None:
+    """Time for the training that is left, the same that the bar above tells; None while nothing is trained.
+
+    Not from the epochs' own seconds: the first one's hold the building of the network, and told 1 min beside the bar's 13 s.
+    """
+    if run.progress is None or not run.progress.what.casefold().endswith("training"):
         return None
-    return float(seconds.tail(3).mean()) * (run.epochs - run.epoch)
+    return run.progress.seconds_left

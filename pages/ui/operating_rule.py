@@ -6,8 +6,10 @@ import streamlit as st
 
 from pages.ui.errors import showing_errors
 from pages.ui.judged import store
-from pages.ui.words import in_hundred, plain
+from pages.ui.judged.figures import share_words
+from pages.ui.words import plain
 from skin_core.services import judged, referral
+from skin_core.services.judged import Interval
 from skin_core.services.runs import RunView
 
 _RULES = {
@@ -43,14 +45,21 @@ def choose_rule(run: RunView) -> str:
         if known:
             point = referral.point_by_rule(run.run_id, rule)
             spared = (
-                "" if point.specificity is None else f" and leaves alone {in_hundred(point.specificity)} benign ones"
+                ""
+                if point.specificity is None
+                else f" and leaves alone {_counted(point.specificity)} of the benign ones"
             )
             st.caption(
                 f"On validation: {plain(point.chosen)}; a threshold of {point.threshold:.3f}, which refers "
-                f"{in_hundred(point.sensitivity)} malignant or premalignant lesions{spared} ({point.n_positive:,} and "
+                f"{_counted(point.sensitivity)} of the malignant or premalignant lesions{spared} ({point.n_positive:,} and "
                 f"{point.n_negative:,} images)."
             )
     return "" if rule == _USUAL else rule
+
+
+def _counted(share: float) -> str:
+    """All of eight is "all": they were counted, and eight do not tell "over 99 in 100"."""
+    return share_words(Interval(share))
 
 
 def _with_number(run: RunView, kind: str) -> str:

@@ -146,6 +146,8 @@ def start(name: str, trials: int | None = None) -> None:
         if status == "finished" and ended >= wanted:
             raise SearchError(f"Search {name} has had its {ended} trials; give a larger number to go on.")
         forget_last_worker(folder)
+        # Until the new process tells its own, the last one's "3 of 4, 11 s left" would stand there, of other trials.
+        folder.progress.unlink(missing_ok=True)
         folder.update_state(status="queued", error=None, trials=wanted)
         spawn("skin_core.search.worker", name, folder)
 

@@ -17,6 +17,7 @@ from skin_core.screening.record import OperatingPoint
 from skin_core.screening.thresholds import fitted as fitted_by
 from skin_core.services.figure_rows import Interval
 from skin_core.services.kept import Split, predictions_of
+from skin_core.training.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def referral_of_run(
     *,
     fitted: float | None = None,
     resamples: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Referral:
     """What a threshold does at a prevalence, with intervals by drawing lesions or patients anew.
 
@@ -70,7 +71,7 @@ def referral_of_run(
         threshold: on the risk as calibrated.
         prevalence: of malignant or premalignant lesions in the clinic, between 0 and 1.
         fitted: prevalence that the risk is for.
-        resamples, seed: of the intervals.
+        resamples, seed: of the intervals; None draws as the run's evaluation did, so that both tell the same interval.
 
     Raises:
         RunError: if the run was not judged on that split, or knows no malignancy there.
@@ -78,6 +79,8 @@ def referral_of_run(
     """
     checked_prevalence(prevalence)
     _, truth = predictions_of(run_id, split)
+    if seed is None:
+        seed = 0 if split == "external" else RunFolder.of(run_id).read_config().seed
     return referral_of(truth, threshold, prevalence, fitted=fitted, resamples=resamples, seed=seed)
 
 

@@ -13,6 +13,7 @@ from published import workspace_of
 
 from skin_core.screening.bundle import read_info
 from skin_core.services import background, judged, runs
+from skin_core.services.referral import referral_of_run
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -58,6 +59,14 @@ def test_headlines_with_intervals_and_how_often_the_split_was_read(open_page, ev
     assert "always naming the largest class gives" in words["Accuracy"]
     assert table["n"].tolist() == [found.row(name).n for name in judged.HEADLINES]
     assert "was read once" in _says(app) and found.intervals in _says(app)
+
+
+def test_the_clinic_tells_the_intervals_of_the_figures(evaluated) -> None:
+    run_id = evaluated[1]
+    found = judged.judged(run_id, "test")
+    at = referral_of_run(run_id, "test", found.points[0].threshold, 0.1)
+    assert at.sensitivity == found.row("malignancy_sensitivity").figure
+    assert at.specificity == found.row("malignancy_specificity").figure
 
 
 def test_the_clinics_prevalence_changes_what_a_decision_means(open_page, evaluated) -> None:
@@ -143,6 +152,9 @@ def test_the_rule_of_the_threshold_is_shown_before_it_is_published(
     assert not app.exception and not app.error
     point = point_by_rule(run_id, "specificity=0.8")
     assert f"the lowest with a specificity of at least 0.8; a threshold of {point.threshold:.3f}" in _says(app)
+    # Each benign picture of validation is left alone: they were counted, so that is all of them, not "over 99 in 100".
+    app.number_input(key=f"rule_specificity_{run_id}").set_value(100.0).run()
+    assert not app.exception and "leaves alone all of the benign ones" in _says(app)
     app.selectbox(key=f"rule_{run_id}").set_value("cost").run()
     app.number_input(key=f"rule_cost_prevalence_{run_id}").set_value(4.0).run()
     assert not app.exception and "the cheapest at a prevalence of 0.04" in _says(app)

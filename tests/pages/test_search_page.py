@@ -151,6 +151,16 @@ def test_a_finished_search_shows_the_best_and_what_it_is_worth(open_page, demo_h
     assert list(table["State"]) == ["Failed", "Finished", "Given up", "Finished"]
 
 
+@pytest.mark.parametrize(
+    ("trials", "says"), [(2, "finished trials on; there are 2."), (5, "All 5 finished trials came to the same figure")]
+)
+def test_what_keeps_the_importance_from_being_told(open_page, demo_ham10000: Path, trials: int, says: str) -> None:
+    _made(demo_ham10000, importance=Importance(trials, {}))
+    app = open_page(PAGE)
+    assert not app.exception
+    assert any(says in caption.value for caption in app.caption)
+
+
 def test_the_best_settings_are_trained_from_the_page(open_page, demo_ham10000: Path) -> None:
     search = _made(demo_ham10000)
     app = open_page(PAGE)

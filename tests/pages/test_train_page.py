@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from pages.ui.live_view import seconds_left
 from pages.ui.run_status import choice_words, titles_of
 from pages.ui.words import plain
 from skin_core.config import RunConfig
 from skin_core.models.registry import all_families, default_config
+from skin_core.progress import Progress
 from skin_core.recipes import all_recipes
 from skin_core.services import datasets, runs
 from skin_core.training.folder import RunFolder
@@ -129,6 +131,13 @@ def test_a_run_to_choose_is_told_in_words_that_stay_true(demo_ham10000: Path) ->
     assert words[run_id] == f"Mine, at work ({run_id[:15]}, {run_id[-4:]})"
     assert words[twin.run_id] == f"Mine, finished ({run_id[:15]}, zzzz)"
     assert titles_of([view, twin]) == [f"Mine ({run_id[-4:]})", "Mine (zzzz)"] and titles_of([view]) == ["Mine"]
+
+
+def test_the_time_left_is_the_bars(demo_ham10000: Path) -> None:
+    run = runs.get_run(runs.create_run(default_config("light_residual", str(demo_ham10000))))
+    assert seconds_left(run) is None
+    for what, left in (("Training", 13.0), ("Fold 2 of 3: training", 13.0), ("Decoding images", None)):
+        assert seconds_left(replace(run, progress=Progress(what, 13, 112, 13.0))) == left
 
 
 def test_a_picture_in_the_address_is_not_fetched(open_page, demo_ham10000: Path) -> None:

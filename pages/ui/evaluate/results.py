@@ -95,10 +95,10 @@ def _answer(found: Judged) -> None:
         return
     alarms = Interval(1 - spared.figure.value, 1 - spared.figure.high, 1 - spared.figure.low)
     left, right, last = st.columns(3)
-    promised = "nothing" if point.specificity is None else in_hundred(1 - point.specificity)
+    promised = "nothing" if point.specificity is None else share_words(Interval(1 - point.specificity))
     left.metric("Malignant or premalignant, referred", _value(caught.figure))
     left.caption(
-        f"{share_words(caught.figure)}, of {count(caught.n, 'image')}; validation promised {in_hundred(point.sensitivity)}"
+        f"{share_words(caught.figure)}, of {count(caught.n, 'image')}; validation promised {share_words(Interval(point.sensitivity))}"
     )
     right.metric("Benign, referred needlessly", _value(alarms))
     right.caption(f"{share_words(alarms)}, of {count(spared.n, 'image')}; validation promised {promised}")

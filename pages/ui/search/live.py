@@ -222,9 +222,12 @@ def _charts(search: SearchView) -> None:
         show_live(importance_chart(importance), "search_importance", "Share of the variance explained by each setting")
         few = " So few say little more than chance." if importance.trials < 10 * len(importance.shares) else ""
         st.caption(f"Functional ANOVA over {count(importance.trials, 'finished trial')}.{few}")
+    elif importance.trials < searches.IMPORTANCE_FROM:
+        st.caption(f"Told from {searches.IMPORTANCE_FROM} finished trials on; there are {importance.trials}.")
     else:
         st.caption(
-            f"Told from {searches.IMPORTANCE_FROM} finished trials on that differ; there are {importance.trials}."
+            f"All {importance.trials} finished trials came to the same figure: nothing tells the settings apart. More epochs "
+            "a trial, or wider ranges, may."
         )
     st.markdown("**Settings and figure, one line a trial**")
     if sum(trial.state in ("finished", "pruned") and trial.value is not None for trial in search.trials) < 2:
