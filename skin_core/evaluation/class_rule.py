@@ -17,7 +17,7 @@ CLASS_RULES: tuple[ClassRule, ...] = ("alike", "likeliest")
 
 # After "Each picture is given".
 RULE_WORDS: dict[str, str] = {
-    "alike": "the class whose probability exceeds the class's own share in training most, so that every class weighs alike",
+    "alike": "the class whose probability exceeds the class's own share most, so that every class weighs alike",
     "likeliest": "its likeliest class",
 }
 _ALIKE, _LIKELIEST = "balanced_accuracy", "balanced_accuracy_likeliest"
@@ -32,6 +32,28 @@ _OLD_ALIKE = "balanced_accuracy_equal_priors"
 def rule_of(priors: np.ndarray | None) -> ClassRule:
     """The rule by which classes are named where their shares are ``priors``: without them no class can be weighed."""
     return "likeliest" if priors is None else "alike"
+
+
+# A class that validation hardly shows is weighed as if it showed this many pictures: how much rarer it is cannot be known,
+# and a handful would make any doubtful picture one of them.
+_LEAST_PICTURES = 5
+
+
+def weighing_shares(probabilities: np.ndarray) -> np.ndarray:
+    """The shares by which classes are weighed, from the calibrated probabilities of validation.
+
+    The mean probability of a class is the share under which the probabilities hold, be the class calibrated well or badly:
+    so none can exceed its share on average. Counted pictures, of training or validation, agree with it only where a class
+    has many. No share is below five pictures' (or an even one, where the pictures are few).
+
+    Args:
+        probabilities: float (N, C), rows sum to 1, N > 0.
+
+    Returns:
+        float64 (C,), above 0; they sum to 1 where no class was raised.
+    """
+    n, n_classes = probabilities.shape
+    return np.maximum(probabilities.mean(axis=0, dtype=np.float64), min(_LEAST_PICTURES / n, 1 / n_classes))
 
 
 def weighed(probabilities: np.ndarray, priors: np.ndarray | None, rule: ClassRule) -> np.ndarray:

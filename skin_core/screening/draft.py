@@ -37,7 +37,7 @@ from skin_core.training.prepare import Prepared, load_prepared
 if TYPE_CHECKING:
     from skin_core.data.cache import PixelCache
 
-VERSION = 6
+VERSION = 7
 VALIDATION = "predictions_validation.npz"
 PARITY_SAMPLES = 8
 # Training pictures that an int8 engine takes its ranges from, and a pruned one its statistics.

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skin_core.evaluation.bootstrap import Groups
-from skin_core.evaluation.calibration import expected_bias, fit_calibration
+from skin_core.evaluation.calibration import calibrated, expected_bias, fit_calibration
+from skin_core.evaluation.class_rule import weighing_shares
 from skin_core.evaluation.operating_point import PROPOSED, fit_point
 from skin_core.evaluation.risk import fit_risk
 from skin_core.evaluation.scored import Scored
 from skin_core.screening.record import BundleInfo, Calibration, Evaluation, Figure, OperatingPoint
 from skin_core.screening.risk import risk_of, risk_score
-from skin_core.screening.truth import class_shares, scored
+from skin_core.screening.truth import scored, training_shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +63,11 @@ def with_calibration(
     equal_shares: bool,
 ) -> BundleInfo:
     """The record with the calibration of its classes and, where it has a risk, of that. Args: as `fitted`."""
-    expected = expected_bias(class_shares(info), equal_shares=equal_shares)
+    expected = expected_bias(training_shares(info), equal_shares=equal_shares)
     temperature, bias = fit_calibration(logits, labels, expected)
-    info = info.model_copy(update={"calibration": Calibration(temperature=temperature, bias=bias)})
+    shares = weighing_shares(calibrated(logits, temperature, bias)) if len(logits) else ()
+    calibration = Calibration(temperature=temperature, bias=bias, shares=tuple(float(share) for share in shares))
+    info = info.model_copy(update={"calibration": calibration})
     if not info.has_risk:
         return info
     known, positive = _endpoint(frame)

@@ -27,7 +27,7 @@ from skin_core.screening.origin import describe
 from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo, Calibration
 from skin_core.screening.spreadsheet import without_formula
-from skin_core.screening.truth import class_shares, group_word, scored
+from skin_core.screening.truth import group_word, scored, training_shares
 from skin_core.training.fold_data import read_folds
 from skin_core.training.folder import EPOCH_COLUMNS, RunFolder, read_rows
 from skin_core.training.prepare import Prepared
@@ -135,7 +135,7 @@ def _member(
     elif config.equal_shares:
         # What was learnt as if the classes were equally frequent holds for equal shares; brought back to the set's own,
         # as far as can be known without pictures to calibrate on.
-        bias = expected_bias(class_shares(info), equal_shares=True)
+        bias = expected_bias(training_shares(info), equal_shares=True)
         if bias is not None:
             info = info.model_copy(update={"calibration": Calibration(temperature=1.0, bias=tuple(bias.tolist()))})
     truth = scored(info, frame.iloc[rows], groups[rows], _logits(raw), group_word=group_word(prepared.manifest))
@@ -190,9 +190,15 @@ def _pooled(members: list[Scored], order: np.ndarray) -> Scored:
         classes=first.classes,
         melanoma_column=first.melanoma_column,
         group_word=first.group_word,
-        priors=first.priors,
+        priors=_mean_shares(members),
         **joined,
     )
+
+
+def _mean_shares(members: list[Scored]) -> np.ndarray | None:
+    """Each member was calibrated on its own pictures; together they are named by one rule."""
+    known = [member.priors for member in members if member.priors is not None]
+    return np.mean(known, axis=0) if len(known) == len(members) else None
 
 
 def _table(folder: RunFolder, ids: np.ndarray, pooled: Scored) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator, model_validator
 
@@ -68,10 +68,15 @@ class Calibration(_Frozen):
     """Calibrated probabilities are ``softmax(logits / temperature + bias)``; fitted on validation.
 
     The bias undoes the shift of the priors that class weights and resampling leave in the logits.
+
+    Attributes:
+        shares: of each class, under which the probabilities hold, see `class_rule.weighing_shares`; empty in records of
+            older versions, which weighed classes by their shares in training.
     """
 
     temperature: FiniteFloat = Field(1.0, gt=0)
     bias: tuple[FiniteFloat, ...] = ()
+    shares: tuple[Annotated[FiniteFloat, Field(gt=0)], ...] = ()
 
 
 class Figure(_Frozen):
@@ -239,7 +244,7 @@ class BundleInfo(_Frozen):
         names = self.class_names
         if len(set(names)) < len(names):
             raise ValueError("a class is listed twice")
-        if len(self.calibration.bias) not in (0, len(names)):
+        if not {len(self.calibration.bias), len(self.calibration.shares)} <= {0, len(names)}:
             raise ValueError("the calibration has another number of classes")
         if bool(self.features) != (self.encoder is not None):
             raise ValueError("features and encoder do not go together")

@@ -174,7 +174,12 @@ def patients_of(frame: pd.DataFrame) -> np.ndarray:
 
 
 def class_shares(info: BundleInfo) -> np.ndarray | None:
-    """The classes' shares in training before any balancing, which are those of validation: the split is stratified."""
+    """The classes' shares by which they are weighed, float (C,): those that calibration found, or else those of training."""
+    return np.array(info.calibration.shares) if info.calibration.shares else training_shares(info)
+
+
+def training_shares(info: BundleInfo) -> np.ndarray | None:
+    """The classes' shares in training before any balancing, float (C,); None where a class has no picture there."""
     counts = np.array([entry.n_train for entry in info.classes], dtype=float)
     return counts / counts.sum() if (counts > 0).all() else None
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skin_core.evaluation.class_rule import balanced_titles, rule_of, weighed, with_present_names
+from skin_core.evaluation.class_rule import (
+    balanced_titles,
+    rule_of,
+    weighed,
+    weighing_shares,
+    with_present_names,
+)
 
 SHARES = np.array([0.8, 0.2])
 
@@ -21,6 +27,25 @@ def test_weighed_alike_by_hand() -> None:
 def test_equal_shares_change_no_guess() -> None:
     probabilities = np.random.default_rng(0).dirichlet(np.ones(4), 50)
     assert weighed(probabilities, np.full(4, 0.25), "alike") == pytest.approx(probabilities)
+
+
+def test_classes_are_weighed_by_what_the_probabilities_say_on_average() -> None:
+    # 100 pictures that say 0.7 and 0.3, and 100 that say 0.5 and 0.5.
+    said = np.repeat([[0.7, 0.3], [0.5, 0.5]], 100, axis=0)
+    assert weighing_shares(said).tolist() == pytest.approx([0.6, 0.4])
+    # Weighed by them, no class exceeds its share on average.
+    assert (said / weighing_shares(said)).mean(axis=0).tolist() == pytest.approx([1, 1])
+
+
+def test_a_class_with_hardly_a_picture_is_no_answer_to_every_doubt() -> None:
+    # One picture in 200 is of the third class; of any picture 0.005 are said to be.
+    said = np.tile([0.6, 0.395, 0.005], (200, 1))
+    assert weighing_shares(said).tolist() == pytest.approx([0.6, 0.395, 5 / 200])
+    doubtful = np.array([[0.59, 0.39, 0.02]])
+    assert weighed(doubtful, weighing_shares(said), "alike").argmax() != 2
+    assert weighed(doubtful, said.mean(axis=0), "alike").argmax() == 2
+    # Four pictures hold no five of anything: an even share is the most that is asked of a class.
+    assert weighing_shares(np.tile([0.9, 0.1], (4, 1))).tolist() == pytest.approx([0.9, 0.5])
 
 
 def test_old_names_mean_what_they_meant() -> None:

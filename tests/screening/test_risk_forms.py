@@ -20,6 +20,7 @@ from skin_core.screening.bundle import read_info
 from skin_core.screening.card import model_card
 from skin_core.screening.record import BundleInfo, ClassInfo, DataRecord, OperatingPoint
 from skin_core.screening.risk import risk_of
+from skin_core.screening.truth import class_shares, training_shares
 from skin_core.services import screening
 
 LOGITS = np.array([[1.0, 2.0, 0.5], [-1.0, 0.0, 3.0]], np.float32)
@@ -93,6 +94,20 @@ def test_a_damaged_calibration_of_the_risk_is_one_sentence() -> None:
     text = _info(risk_calibration=RiskCalibration("logistic")).model_dump_json()
     with pytest.raises(BundleError, match=r"does not rise\); publish it again\.$"):
         BundleInfo.parse(text.replace('"slope":1.0', '"slope":-1.0'), name="x")
+
+
+def test_classes_are_weighed_by_the_shares_of_calibration_and_in_older_bundles_by_those_of_training() -> None:
+    counted = tuple(
+        entry.model_copy(update={"n_train": n}) for entry, n in zip(_info().classes, (6, 3, 1), strict=True)
+    )
+    older = _info(classes=counted)
+    assert class_shares(older) == pytest.approx([0.6, 0.3, 0.1])
+    now = _info(classes=counted, calibration={"temperature": 1.0, "shares": (0.5, 0.25, 0.25)})
+    again = BundleInfo.parse(now.model_dump_json(), name="x")
+    assert class_shares(again) == pytest.approx([0.5, 0.25, 0.25])
+    assert training_shares(again) == pytest.approx([0.6, 0.3, 0.1])
+    with pytest.raises(BundleError, match="another number of classes"):
+        BundleInfo.parse(now.model_dump_json().replace("[0.5,0.25,0.25]", "[0.5,0.5]"), name="x")
 
 
 def test_without_an_endpoint_there_is_no_risk() -> None:
