@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from skin_core.errors import BundleError, RunError, WorkspaceError
+from skin_core.errors import BundleError, RunError
 from skin_core.paths import workspace, write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import ensemble, trust
@@ -23,7 +23,7 @@ from skin_core.screening.publish import write_bundle
 from skin_core.screening.record import FILES, BundleInfo, Evaluation
 from skin_core.screening.seen import unpack
 from skin_core.screening.truth import scored
-from skin_core.services.measured import Evaluated, measured
+from skin_core.services.measured import Evaluated, earlier_look, measured
 from skin_core.services.screening import is_trusted, list_bundles
 
 __all__ = ["HOWS", "How", "candidates", "evaluate_ensemble", "goes_with", "make_ensemble"]
@@ -83,7 +83,7 @@ def evaluate_ensemble(name: str | Path, progress: ProgressCallback = ignore_prog
         raise BundleError(f"Bundle '{info.name}' is no ensemble; evaluate its run, or use evaluate-bundle on a set.")
     bundle = Bundle.load(name)
     record = workspace() / "ensembles" / f"{_networks(info)}.json"
-    earlier = _recorded(record)
+    earlier = earlier_look(record)
     if earlier.get("fitted") == _fitted(info):
         result = earlier
     else:
@@ -165,16 +165,3 @@ def _fitted(info: BundleInfo) -> str:
     parts = info.model_dump(mode="json", include={"calibration", "risk_calibration", "operating_point"})
     text = json.dumps([info.files["screen.tflite"], parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _recorded(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        # To count a look anew from one would tell a second look as the first.
-        raise WorkspaceError(
-            f"The record of earlier looks at the test split, {path}, cannot be read; restore it."
-        ) from error
-    return found if isinstance(found, dict) else {}

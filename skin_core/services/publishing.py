@@ -26,7 +26,7 @@ from skin_core.screening.predictions import save_predictions
 from skin_core.screening.record import BundleInfo
 from skin_core.screening.truth import group_word, scored
 from skin_core.screening.variant import EngineKind, Variant
-from skin_core.services.measured import Evaluated, measured
+from skin_core.services.measured import Evaluated, earlier_look, measured
 from skin_core.training import store
 from skin_core.training.ancestors import seen_by
 from skin_core.training.folder import RunFolder
@@ -57,6 +57,7 @@ def evaluate_run(
         RunError: if there is no such run, or it has no model yet, or it is at work.
         LeakError: if every test picture was seen in training.
         BundleError: if the run's model cannot be exported, or its heat maps cannot be checked.
+        WorkspaceError: if the record of earlier looks cannot be read.
     """
     view = store.view(run_id)
     folder = RunFolder.of(run_id)
@@ -66,8 +67,8 @@ def evaluate_run(
         raise RunError(f"Run {run_id} is at work; let it finish or stop it, then evaluate it.")
     if view.best_epoch is None or not folder.model.is_file():
         raise RunError(f"Run {run_id} has no finished epoch yet, so there is nothing to evaluate.")
+    earlier = earlier_look(folder.evaluation)
     made = draft(folder, progress, Variant(engine, prune, views))
-    earlier = _recorded(folder)
     if earlier.get("model") == made.key:
         return earlier | {"metrics": with_present_names(earlier["metrics"])}
 
@@ -186,14 +187,6 @@ def predict_set(
 def prepared_seed(folder: RunFolder) -> int:
     """The seed of a run, which also draws its bootstrap."""
     return folder.read_config().seed
-
-
-def _recorded(folder: RunFolder) -> Evaluated:
-    try:
-        found = json.loads(folder.evaluation.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _record(folder: RunFolder, result: Evaluated) -> None:

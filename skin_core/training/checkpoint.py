@@ -55,10 +55,11 @@ def save(folder: Path, checkpoint: Checkpoint, number: int) -> None:
         with open(making / "position.json", "w", encoding="utf-8") as stream:
             json.dump(checkpoint.position, stream)
             _to_disk(stream)
-        # The same number again: a resume that reached the same place. The new one holds the same values.
-        shutil.rmtree(final, ignore_errors=True)
-        os.rename(making, final)
-        _sync_folder(folder)
+        # The same number again: a resume that reached the same place. It holds the same values, so the one that is there
+        # stays: to delete it first would leave none to a kill in between.
+        if not final.is_dir():
+            os.rename(making, final)
+            _sync_folder(folder)
     except OSError as error:
         shutil.rmtree(making, ignore_errors=True)
         raise workspace_error(error, final) from error

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from published import workspace_of
 
-from skin_core.errors import BundleError, LeakError, RunError
+from skin_core.errors import BundleError, LeakError, RunError, WorkspaceError
 from skin_core.screening.bundle import read_info
 from skin_core.screening.card import model_card
 from skin_core.screening.card_items import ITEMS, filled, open_items
@@ -41,6 +41,16 @@ def test_an_evaluation_of_other_weights_does_not_count(folder: RunFolder) -> Non
     folder.evaluation.write_text(json.dumps({**record, "model": "0123456789abcdef-v3"}))
     with pytest.raises(RunError, match="not evaluated"):
         publishing.publish_run(folder.run_id, "other")
+
+
+def test_a_second_look_is_not_told_as_the_first(folder: RunFolder) -> None:
+    for damaged in ('{"count": 1, "mod', "[]"):
+        folder.evaluation.write_text(damaged)
+        with pytest.raises(
+            WorkspaceError, match=r"record of earlier looks at the test split, .*, cannot be read; restore"
+        ):
+            publishing.evaluate_run(folder.run_id)
+        assert folder.evaluation.read_text() == damaged
 
 
 def test_no_file_of_the_set_is_named_in_the_bundle(folder: RunFolder) -> None:

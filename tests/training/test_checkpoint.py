@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
-from skin_core.errors import RunError
+from skin_core.errors import RunError, WorkspaceError
 from skin_core.training import checkpoint
 from skin_core.training.checkpoint import Checkpoint
 
@@ -31,6 +35,19 @@ def test_what_a_kill_left_half_written_is_not_seen(tmp_path):
     assert checkpoint.load(tmp_path).position["loss_sum"] == 0.5
     checkpoint.save(tmp_path, some(0.7), 6)
     assert not half.exists()
+
+
+def test_the_same_number_again_never_takes_away_the_one_that_is_there(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, some(0.5), 4)
+
+    def killed(*_):
+        raise OSError(errno.EIO, "killed")
+
+    with monkeypatch.context() as patched, suppress(WorkspaceError):
+        patched.setattr(os, "rename", killed)
+        checkpoint.save(tmp_path, some(0.5), 4)
+    assert checkpoint.load(tmp_path).position["loss_sum"] == 0.5
+    assert [path.name for path in tmp_path.iterdir()] == ["0000000004"]
 
 
 def test_none_before_the_first(tmp_path):
