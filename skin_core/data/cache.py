@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from skin_core.data.decoding import Decoder, Look, decode_all, workers
+from skin_core.data.decoding import PARTIAL, Decoder, Look, decode_all, workers
 from skin_core.data.locations import in_hdf5, name_of
 from skin_core.data.manifest import Manifest
 from skin_core.errors import WorkspaceError
@@ -28,6 +29,8 @@ from skin_core.progress import Progress, ProgressCallback, ignore_progress
 DEFAULT_LIMIT_GB = 20.0
 # What must stay free on the disk for everything else.
 _SPARE_BYTES = 1 << 30
+# What is being removed begins so; nothing reads it, and whoever makes room removes what a killed process left of it.
+_DOOMED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -115,26 +118,47 @@ def open_pixels(
     look = Look(size, crop, constancy)
     folder = cache_dir() / "pixels" / _key(manifest, look)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if not _complete(folder):
+    kept = _kept(folder, len(manifest), look)
+    if kept is None:
         needed = len(manifest) * size * size * 3
         with _locked(folder, progress):
-            if not _complete(folder):
+            kept = _kept(folder, len(manifest), look)
+            if kept is None:
                 if not _make_room(folder, needed):
                     failed: dict[str, str] = {}
                     return PixelCache(PixelStream(manifest, look, failed), failed, size, crop, constancy)
                 try:
+                    # Half of one, left by a removal that was killed, would be in the way of the new one.
+                    _discard(folder)
                     decode_all(manifest, look, folder, progress)
                 except OSError as error:
                     raise WorkspaceError(
                         f"The decoded images cannot be written to {folder.parent} ({error.strerror or error}); free some "
                         "space, lower LESIONLAB_CACHE_GB so that images stream, or move the workspace with LESIONLAB_HOME."
                     ) from error
-    # The time of the last use decides what goes first when room is needed.
-    with suppress(PermissionError):
-        os.utime(folder)
-    pixels = np.memmap(folder / "pixels.u8", dtype=np.uint8, mode="r", shape=(len(manifest), size, size, 3))
-    failed = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
-    return PixelCache(pixels, failed, size, crop, constancy)
+                # While the lock is held, which keeps others from removing it again before it is open.
+                kept = _kept(folder, len(manifest), look)
+                if kept is None:
+                    raise WorkspaceError(
+                        f"The decoded images were removed from {folder.parent} while they were written; leave that folder "
+                        "alone until they are there, and start again."
+                    )
+    return kept
+
+
+def _kept(folder: Path, n: int, look: Look) -> PixelCache | None:
+    """The cache in a folder, or None where it is not there, not whole, or was removed a moment ago."""
+    if not _complete(folder):
+        return None
+    try:
+        # The time of the last use decides what goes first when room is needed.
+        with suppress(OSError):
+            os.utime(folder)
+        pixels = np.memmap(folder / "pixels.u8", dtype=np.uint8, mode="r", shape=(n, look.size, look.size, 3))
+        failed = json.loads((folder / "failed.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return PixelCache(pixels, failed, look.size, look.crop, look.constancy)
 
 
 def _key(manifest: Manifest, look: Look) -> str:
@@ -162,13 +186,13 @@ def _state(path: str) -> str:
 
 
 def _complete(folder: Path) -> bool:
-    return (folder / "failed.json").is_file()
+    return (folder / "failed.json").is_file() and (folder / "pixels.u8").is_file()
 
 
 @contextmanager
 def _locked(folder: Path, progress: ProgressCallback) -> Iterator[None]:
     """Waits, and says so, while another process decodes the same images."""
-    lock = FileLock(f"{folder}.lock")
+    lock = FileLock(folder.with_suffix(".lock"))
     while True:
         try:
             lock.acquire(timeout=1.0)
@@ -190,25 +214,46 @@ def _limit_bytes() -> float:
 
 
 def _make_room(folder: Path, needed: int) -> bool:
-    """Deletes the least recently used caches until ``needed`` bytes fit; False where they never will."""
+    """Deletes the least recently used caches until ``needed`` bytes fit; False where they never will.
+
+    What a killed decoding left counts and goes like a cache: it can go on for as long as nobody needs the room. What
+    another process decodes at the moment stays and does not count, or two that start together would stream for long.
+    """
     limit = _limit_bytes()
     if needed > limit:
         return False
-    others = sorted(
-        (entry for entry in folder.parent.iterdir() if entry.is_dir() and _complete(entry)),
-        key=lambda entry: entry.stat().st_mtime,
-    )
-    sizes = {entry: (entry / "pixels.u8").stat().st_size for entry in others}
-    partial = folder.with_suffix(".partial")
+    partial = folder.with_suffix(PARTIAL)
+    others = []
+    for entry in folder.parent.iterdir():
+        if entry.name.startswith(_DOOMED):
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry not in (folder, partial) and entry.is_dir():
+            # Other processes delete, too: what is gone takes no room.
+            with suppress(FileNotFoundError):
+                # Of a decoding that is not done: when it last recorded how far it is, which changes its folder.
+                others.append((entry.stat().st_mtime, entry, (entry / "pixels.u8").stat().st_size))
+    others.sort()
     # What an interrupted decoding of the same images has reserved is ours already.
     reserved = (partial / "pixels.u8").stat().st_size if (partial / "pixels.u8").is_file() else 0
+    taken = sum(size for *_, size in others)
     while True:
         free = shutil.disk_usage(folder.parent).free + reserved
-        if sum(sizes.values()) + needed <= limit and free >= needed + _SPARE_BYTES:
+        if taken + needed <= limit and free >= needed + _SPARE_BYTES:
             return True
-        if not sizes:
+        if not others:
             return False
-        oldest = next(iter(sizes))
-        del sizes[oldest]
-        # A process that has it mapped keeps its pixels until it lets go of them.
-        shutil.rmtree(oldest, ignore_errors=True)
+        _, oldest, size = others.pop(0)
+        taken -= size
+        # What its owner, another user, does not let us remove is left where it is.
+        with suppress(Timeout, PermissionError), FileLock(oldest.with_suffix(".lock"), timeout=0):
+            # A process that has it mapped keeps its pixels until it lets go of them.
+            _discard(oldest)
+
+
+def _discard(entry: Path) -> None:
+    """Removes a folder that this process holds the lock of: under a name first that nothing reads, so that a kill on the
+    way leaves what the next call removes, and never half a cache."""
+    doomed = entry.with_name(f"{_DOOMED}{secrets.token_hex(8)}")
+    with suppress(FileNotFoundError):
+        os.rename(entry, doomed)
+        shutil.rmtree(doomed, ignore_errors=True)

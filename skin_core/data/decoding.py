@@ -17,6 +17,8 @@ from skin_core.errors import UnusableImageError
 from skin_core.imaging.decode import ColorConstancy, CropPolicy, to_input
 from skin_core.progress import ProgressCallback, tracked
 
+# Suffix of a folder whose decoding is not done.
+PARTIAL = ".partial"
 # Images between two records of how far the decoding is: what a kill costs at most.
 _CHUNK = 2048
 # Images a thread takes at a time: handing over one by one costs a tenth of the decoding.
@@ -76,7 +78,7 @@ def decode_all(manifest: Manifest, look: Look, folder: Path, progress: ProgressC
     Raises:
         OSError: if there is no space or no permission.
     """
-    partial = folder.with_suffix(".partial")
+    partial = folder.with_suffix(PARTIAL)
     partial.mkdir(exist_ok=True)
     n, stride = len(manifest), look.size * look.size * 3
     state = _resumed(partial / "state.u8", n)

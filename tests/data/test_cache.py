@@ -126,6 +126,24 @@ def test_a_limit_that_is_no_number_is_a_sentence(manifest, monkeypatch):
         opened(manifest)
 
 
+def test_half_a_cache_left_by_an_older_version_is_made_anew(manifest):
+    opened(manifest)
+    (folder,) = (entry for entry in (cache_dir() / "pixels").iterdir() if entry.is_dir())
+    for kept, lost in (("pixels.u8", "failed.json"), ("failed.json", "pixels.u8")):
+        (folder / lost).unlink()
+        assert (folder / kept).exists()
+        cache = opened(manifest)
+        assert not cache.streamed and list(cache.failed) == ["I04"] and (cache.pixels[7] == (70, 130, 50)).all()
+
+
+def test_what_a_killed_removal_left_goes_when_room_is_made(manifest):
+    left = cache_dir() / "pixels" / ".removed-0123456789abcdef"
+    left.mkdir(parents=True)
+    (left / "pixels.u8").write_bytes(b"0")
+    opened(manifest)
+    assert not left.exists()
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -164,3 +182,68 @@ def test_a_killed_decoding_goes_on_where_it_was(tmp_path):
     for row in (0, 7, 60, 119):
         expected = to_input((Path(tmp_path) / names[row]).read_bytes(), 64, "squash")
         np.testing.assert_array_equal(cache.pixels[row], expected)
+
+
+TAKES_TURNS = """
+import sys
+from pathlib import Path
+import pandas as pd
+from skin_core.data.cache import open_pixels
+from skin_core.data.manifest import Manifest
+root = Path(sys.argv[1])
+names = sorted(path.name for path in root.glob("*.png"))
+manifest = Manifest.validated(pd.DataFrame({"image_id": names, "location": names}), source="folder", root=root)
+for turn in range(100):
+    cache = open_pixels(manifest, size=32 + turn % 5, crop="squash")
+    assert cache.pixels[:, 3, 3, 0].tolist() == [0 if name == "04.png" else 10 * int(name[:2]) for name in names]
+print("ready")
+"""
+
+
+def test_processes_that_take_one_another_s_room_all_get_their_pixels(manifest, monkeypatch):
+    monkeypatch.setenv("LESIONLAB_CACHE_GB", str(1.5 * N * 36 * 36 * 3 / 2**30))
+    command = [sys.executable, "-c", TAKES_TURNS, str(manifest.root)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    told = [process.communicate() for process in processes]
+    assert [out for out, _ in told] == ["ready\n"] * 3, [error[-2000:] for _, error in told]
+
+
+WAITS = """
+import sys
+from pathlib import Path
+import pandas as pd
+from skin_core.data import cache, decoding
+from skin_core.data.manifest import Manifest
+decoding._CHUNK = 2
+root = Path(sys.argv[1])
+names = sorted(path.name for path in root.glob("*.png"))
+manifest = Manifest.validated(pd.DataFrame({"image_id": names, "location": names}), source="folder", root=root)
+
+
+def wait(progress):
+    # Told before the folder gets its name: the decoding stands still with all its pictures recorded.
+    if progress.done == len(names):
+        print("waiting", flush=True)
+        sys.stdin.read()
+
+
+cache.open_pixels(manifest, size=48, crop="squash", progress=wait)
+"""
+
+
+def test_a_decoding_at_work_keeps_its_place_and_one_that_was_killed_gives_it(manifest, monkeypatch):
+    command = [sys.executable, "-c", WAITS, str(manifest.root)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "waiting\n"
+    states = cache_dir() / "pixels"
+    (state,) = states.glob("*.partial/state.u8")
+    # Room for either of the two.
+    monkeypatch.setenv("LESIONLAB_CACHE_GB", str(N * 48 * 48 * 3 / 2**30))
+    assert not opened(manifest).streamed and state.is_file()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    # What is there already needs no room.
+    assert not opened(manifest).streamed and state.is_file()
+    assert not opened(manifest, crop="pad").streamed
+    assert not list(states.glob("*.partial")) and not list(states.glob(".removed-*"))
