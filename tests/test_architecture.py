@@ -17,6 +17,7 @@ LAYERS = {
     "progress": 0,
     "answers": 0,
     "arrays": 0,
+    "locks": 0,
     "config": 0,
     "overrides": 0,
     "imaging": 1,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from filelock import FileLock
-
 from skin_core.config import RunConfig
 from skin_core.errors import RunError
+from skin_core.locks import held
 from skin_core.paths import write_text
 from skin_core.training.folder import AT_WORK, RunFolder, RunState
 
@@ -21,9 +20,13 @@ def published(folder: RunFolder) -> tuple[str, ...]:
 
 
 def record_published(run_id: str, name: str) -> None:
-    """Notes that a run was published under a name."""
+    """Notes that a run was published under a name.
+
+    Raises:
+        RunError: if there is no such run, or another process holds its lock for long.
+    """
     folder = RunFolder.of(run_id)
-    with FileLock(folder.lock, timeout=30):
+    with held(folder.lock, f"Run {run_id} is being started or changed", RunError):
         write_text(folder.published, json.dumps(sorted({*published(folder), name})))
 
 

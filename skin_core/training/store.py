@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
-
 from skin_core.config import RunConfig
 from skin_core.errors import ConfigError, DataSourceError, RunError
+from skin_core.locks import held
 from skin_core.models.registry import family
 from skin_core.paths import new_folder, runs_dir, write_text
 from skin_core.progress import Progress
@@ -155,10 +154,10 @@ def delete(run_id: str) -> None:
     """Removes a run's folder; the tracking store keeps its figures.
 
     Raises:
-        RunError: if there is no such run or it is at work.
+        RunError: if there is no such run, it is at work, or another process holds its lock for long.
     """
     folder = RunFolder.of(run_id)
-    with FileLock(folder.lock, timeout=30):
+    with held(folder.lock, f"Run {run_id} is being started or changed", RunError):
         if status_of(folder, folder.read_state()) in AT_WORK:
             raise RunError(f"Run {run_id} is at work; stop it before deleting it.")
         doomed = folder.path.with_name(f".deleted-{run_id}")

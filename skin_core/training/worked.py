@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from skin_core.errors import SkinCoreError
+from skin_core.locks import held
 from skin_core.training.folder import AT_WORK
 from skin_core.training.liveness import WorkedFolder, WorkedState, is_alive
 
@@ -37,12 +36,12 @@ def at_rest(folder: WorkedFolder, what: str, error: type[SkinCoreError]) -> Iter
     Args:
         folder: that is to be worked on.
         what: names it, as a sentence begins.
-        error: raised where somebody is at work on it already.
+        error: raised where somebody is at work on it already, or holds its lock for long.
 
     Yields:
         How it ended last; "" where it was never begun.
     """
-    with FileLock(folder.lock, timeout=30):
+    with held(folder.lock, f"{what} is being started or changed", error):
         state = folder.read_state()
         status = "" if state.status == "queued" and not folder.worker.exists() else status_of(folder, state)
         if status in AT_WORK:

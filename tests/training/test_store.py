@@ -11,11 +11,12 @@ import time
 
 import pytest
 
+from skin_core import locks
 from skin_core.config import RunConfig
 from skin_core.errors import ConfigError, DataSourceError, RunError
 from skin_core.recipes import recipe
 from skin_core.services import runs
-from skin_core.training import queue, store
+from skin_core.training import publishable, queue, store
 from skin_core.training.folder import BATCH_COLUMNS, RunFolder, append_rows
 from skin_core.training.liveness import is_alive, record_worker
 from skin_core.training.process import sentence_of
@@ -170,6 +171,31 @@ def test_one_run_has_the_device(tmp_path, sleeper):
         assert looks == [1, 1]
     with queue.device_turn(second, look):
         assert len(looks) == 2
+
+
+HOLDS = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_whoever_waits_in_vain_for_a_run_is_told_in_a_sentence(tmp_path, monkeypatch):
+    run_id = make(tmp_path)
+    folder = RunFolder.of(run_id)
+    monkeypatch.setattr(locks, "PATIENCE_SECONDS", 0.1)
+    command = [sys.executable, "-c", HOLDS, str(folder.lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        said = f"Run {run_id} is being started or changed by another process, .* after 0.1 seconds; let it end"
+        for wanted in (store.start, runs.delete_run, lambda run: publishable.record_published(run, "name")):
+            with pytest.raises(RunError, match=said):
+                wanted(run_id)
+        holder.communicate()
+    publishable.record_published(run_id, "name")
+    assert publishable.published(folder) == ("name",)
 
 
 def test_a_run_that_is_deleted_is_gone(tmp_path):
