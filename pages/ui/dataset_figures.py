@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -31,7 +32,7 @@ def class_pie(classes: pd.DataFrame) -> Figure:
         shown = pd.concat([shown.iloc[: _MOST_SLICES - 1], rest], ignore_index=True)
     figure = go.Figure(
         go.Pie(
-            labels=shown["class"],
+            labels=[html.escape(label) for label in shown["class"]],
             values=shown["n"],
             marker={"colors": [colors.get(label, GREY) for label in shown["class"]]},
             sort=False,
@@ -75,7 +76,7 @@ def count_bars(counts: pd.DataFrame, column: str, what: str) -> Figure:
     figure = go.Figure(
         go.Bar(
             x=totals.to_numpy(),
-            y=totals.index.astype(str),
+            y=[html.escape(str(name)) for name in totals.index],
             orientation="h",
             marker_color=[GREY if name == UNKNOWN else BLUE for name in totals.index],
             text=[f"{n:,} ({n / everything:.0%})" for n in totals],

@@ -76,7 +76,7 @@ def score_chart(curves: Sequence[Curve], score: str, *, height: int = 330) -> Fi
                     mode="lines+markers" if len(values) <= _FEW_EPOCHS else "lines",
                     line={"color": color, "dash": dash, "width": 2},
                     marker={"size": 5, "symbol": "circle" if dash == "solid" else "circle-open"},
-                    name=part if len(curves) == 1 else f"{curve.name}, {part}",
+                    name=part if len(curves) == 1 else f"{html.escape(curve.name)}, {part}",
                     hovertemplate="%{y:.3f}" if len(curves) == 1 else "epoch %{x}: %{y:.3f}",
                 )
             )
@@ -130,8 +130,9 @@ def batch_chart(histories: Sequence[tuple[str, pd.DataFrame]], *, height: int = 
                 y=batches["loss"],
                 mode="lines",
                 line={"color": RUN_COLORS[number % len(RUN_COLORS)], "width": 1.2},
-                name=name,
-                hovertemplate="step %{x}: %{y:.3f}<extra>" + name + "</extra>",
+                name=html.escape(name),
+                # By its place: written out, a title could hold what a template fills in.
+                hovertemplate="step %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
             )
         )
     calm(figure, height=height, x="Step (batches)", y="Loss of the batch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -26,8 +27,8 @@ def confusion_chart(confusion: pd.DataFrame) -> Figure:
     figure = go.Figure(
         go.Heatmap(
             z=share.to_numpy(),
-            x=[str(name) for name in confusion.columns],
-            y=[str(name) for name in confusion.index],
+            x=[html.escape(str(name)) for name in confusion.columns],
+            y=[html.escape(str(name)) for name in confusion.index],
             text=confusion.to_numpy(),
             texttemplate="%{text}",
             colorscale="Cividis",
@@ -52,7 +53,7 @@ def distribution_chart(distribution: pd.DataFrame) -> Figure:
     import plotly.graph_objects as go
 
     # The classes lie on their side: nine names and eighteen figures do not fit beside each other under a chart.
-    names = [str(name) for name in distribution.index]
+    names = [html.escape(str(name)) for name in distribution.index]
     figure = go.Figure()
     for column, color, words in (("before", BLUE, "before balancing"), ("after", ORANGE, "after balancing")):
         if column in distribution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -215,4 +216,4 @@ def _lines(words: str, width: int = 60) -> str:
     """Broken into lines, since a hover box does not break them."""
     import textwrap
 
-    return "<br>".join(textwrap.wrap(words, width))
+    return "<br>".join(html.escape(line) for line in textwrap.wrap(words, width))
