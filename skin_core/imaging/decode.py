@@ -18,6 +18,8 @@ import io
 import logging
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -36,6 +38,7 @@ __all__ = [
     "fit",
     "map_to_original",
     "to_input",
+    "upright_size",
 ]
 
 # Raised whenever the same bytes would give other pixels; caches and bundles carry it.
@@ -57,6 +60,12 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_THE_SIDE = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
 _ORIENTATION = 0x0112
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
 
@@ -93,6 +102,31 @@ def decoded(data: bytes, *, name: str = "The file") -> Image.Image:
     Raises:
         UnusableImageError: as `decode`.
     """
+    with _opened(data, name) as picture:
+        picture.load()
+        return _rgb(picture, name)
+
+
+def upright_size(data: bytes, *, name: str = "The file") -> tuple[int, int]:
+    """Width and height in pixels as `decode` would give them, mostly from the header alone.
+
+    A PNG is read whole unless it is square: how it is turned may stand at its end.
+
+    Args:
+        data: the whole file.
+        name: what to call it in an error.
+
+    Raises:
+        UnusableImageError: as `decode`, as far as the header tells.
+    """
+    with _opened(data, name) as picture:
+        width, height = picture.size
+        return (height, width) if width != height and _turn(picture) in _ON_THE_SIDE else (width, height)
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """The picture before its pixels are read; whatever goes wrong with it in the block ends in the one sentence, too."""
     if not data:
         raise UnusableImageError(f"{name} is empty; {_WANTED}.")
     if _is_heic(data):
@@ -100,8 +134,7 @@ def decoded(data: bytes, *, name: str = "The file") -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=_readable_formats()) as picture:
             _check_size(picture, name)
-            picture.load()
-            return _rgb(picture, name)
+            yield picture
     except UnusableImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -170,13 +203,17 @@ def _rgb(picture: Image.Image, name: str) -> Image.Image:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
+    turn = _turn(picture)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
-        turn = _TRANSPOSE.get(picture.getexif().get(_ORIENTATION, 1))
+        return _TRANSPOSE.get(picture.getexif().get(_ORIENTATION, 1))
     # EXIF blocks are written by all kinds of devices; a broken one must not cost the picture.
     except Exception:
         _log.info("An EXIF block could not be read", exc_info=True)
-        return picture
-    return picture if turn is None else picture.transpose(turn)
+        return None
 
 
 @cache

@@ -114,6 +114,18 @@ def test_turns_show_every_picture_before_any_comes_again() -> None:
     assert len(overview.sample_pictures(manifest=manifest, label="mel", count=8, turn=3)) == 2
 
 
+def test_sizes_are_those_that_the_decoder_gives(tmp_path: Path) -> None:
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    Image.new("RGB", (60, 40)).save(tmp_path / "0.jpg", exif=lying)
+    Image.new("RGB", (60, 40)).save(tmp_path / "1.jpg", "PNG", exif=lying)
+    # Neither a format that the decoder takes, nor a number of pixels.
+    Image.new("RGB", (20, 10)).save(tmp_path / "2.jpg", "TGA")
+    Image.new("1", (30_000, 3_000)).save(tmp_path / "3.jpg", "PNG")
+    manifest = Manifest(_manifest(label=["nv"] * 4).frame, "folder", tmp_path)
+    assert overview.image_sizes(manifest=manifest).to_numpy().tolist() == [[40, 60, 2]]
+
+
 def test_sizes_come_from_the_headers(tmp_path: Path) -> None:
     for name, size in {"0.jpg": (60, 40), "1.jpg": (60, 40), "2.jpg": (30, 30)}.items():
         Image.new("RGB", size).save(tmp_path / name)
