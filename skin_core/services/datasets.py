@@ -11,12 +11,14 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from skin_core.errors import DataSourceError, SkinCoreError
+from skin_core.errors import DataSourceError, SkinCoreError, WorkspaceError
+from skin_core.locks import held
 from skin_core.paths import demo_dir, workspace, write_text
 from skin_core.progress import ProgressCallback, ignore_progress
 
@@ -158,7 +160,8 @@ def titles_of(known: Iterable[KnownDataset]) -> dict[str, str]:
 def forget_dataset(path: str | Path) -> None:
     """Takes a path off the list of recent ones; the files stay."""
     where = absolute(path)
-    _save([known for known in _recent() if known.path != where])
+    with _changing():
+        _save([known for known in _recent() if known.path != where])
 
 
 def make_demo(
@@ -247,6 +250,11 @@ def _recent_file() -> Path:
     return workspace() / "recent_datasets.json"
 
 
+def _changing() -> AbstractContextManager[None]:
+    # Two pages that open a set at once must not write over one another's entry.
+    return held(_recent_file().with_suffix(".lock"), "The list of recent data sets is being written", WorkspaceError)
+
+
 def _recent() -> list[KnownDataset]:
     try:
         return [KnownDataset(**entry) for entry in json.loads(_recent_file().read_text(encoding="utf-8"))]
@@ -268,4 +276,5 @@ def _remember(path: str, manifest: Manifest) -> None:
         synthetic=is_synthetic(manifest),
         opened=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    _save([entry, *(known for known in _recent() if known.path != path)])
+    with _changing():
+        _save([entry, *(known for known in _recent() if known.path != path)])

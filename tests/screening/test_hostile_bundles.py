@@ -85,6 +85,19 @@ def test_an_allow_list_that_cannot_be_read_allows_nothing(bundle_files: dict[str
     folder = write_bundle(workspace / "models" / "other", bundle_files)
     with pytest.raises(BundleError, match="not published here"):
         screening.load_bundle(folder)
+    with pytest.raises(WorkspaceError, match=r"cannot be read .*, and nothing is written over it"):
+        trust.allow("0" * 64, "another")
+
+
+@pytest.mark.parametrize("damaged", ['{"0f": {"name": "mine"', '["0f"]', "\udcff"])
+def test_a_damaged_allow_list_is_kept_beside_the_new_one(workspace: Path, damaged: str) -> None:
+    workspace.mkdir(parents=True)
+    content = damaged.encode(errors="surrogateescape")
+    (workspace / "trusted-bundles.json").write_bytes(content)
+    trust.allow("0" * 64, "another")
+    assert trust.is_trusted("0" * 64)
+    (aside,) = workspace.glob("trusted-bundles.damaged-*.json")
+    assert aside.read_bytes() == content
 
 
 def test_a_file_where_a_folder_is_needed(tmp_path: Path) -> None:

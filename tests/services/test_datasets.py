@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,38 @@ def test_a_damaged_list_is_started_anew(workspace: Path, demo_folder: Path) -> N
     assert datasets.known_datasets() == []
     datasets.open_dataset(demo_folder)
     assert len(json.loads((workspace / "recent_datasets.json").read_text())) == 1
+
+
+REMEMBERS = """
+import sys
+import pandas as pd
+from skin_core.data.manifest import Manifest
+from skin_core.services import datasets
+frame = pd.DataFrame({"image_id": ["a"], "location": ["a.png"]})
+manifest = Manifest.validated(frame, source="folder", root=sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(3):
+    for _ in range(8):
+        datasets.remember_dataset(path=f"{sys.argv[1]}/{number}", manifest=manifest)
+        datasets.remember_dataset(path=sys.argv[1], manifest=manifest)
+"""
+
+
+def test_processes_that_open_sets_at_once_lose_none(workspace: Path, tmp_path: Path) -> None:
+    places = [str(tmp_path / name) for name in "abc"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([sys.executable, "-c", REMEMBERS, place], **pipes) for place in places]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    listed = {entry["path"] for entry in json.loads((workspace / "recent_datasets.json").read_text())}
+    assert listed == {place + part for place in places for part in ("", "/0", "/1", "/2")}
 
 
 def test_sets_named_in_the_environment_are_offered(demo_folder, demo_ham10000, monkeypatch) -> None:
