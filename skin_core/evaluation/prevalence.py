@@ -54,6 +54,19 @@ def at_prevalence(risk: np.ndarray | float, fitted: float, wanted: float) -> np.
     return ups / (ups + downs)
 
 
+def threshold_at(threshold: float, fitted: float, wanted: float) -> float:
+    """A threshold for another prevalence, moved as the risks are, so that each decision stays.
+
+    Args:
+        threshold: on the risk for the prevalence ``fitted``. One above 1 refers nobody, at any prevalence, and stays.
+        fitted, wanted: prevalences, between 0 and 1, both ends excluded.
+
+    Raises:
+        ConfigError: for a prevalence that is none.
+    """
+    return threshold if threshold > 1 else float(at_prevalence(threshold, fitted, wanted))
+
+
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> PredictiveValues:
     """Bayes' theorem for a decision (Altman and Bland 1994, doi:10.1136/bmj.309.6947.102).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skin_core.errors import BundleError
-from skin_core.evaluation.prevalence import at_prevalence, checked_prevalence, predictive_values
+from skin_core.evaluation.prevalence import at_prevalence, checked_prevalence, predictive_values, threshold_at
 from skin_core.screening.record import BundleInfo, OperatingPoint
 
 
@@ -60,8 +60,7 @@ def at_clinic_prevalence(
         prevalence=prevalence,
         fitted=fitted,
         risk=None if risk is None else float(at_prevalence(risk, fitted, prevalence)),
-        # A threshold above 1 refers nobody, at any prevalence.
-        threshold=float(at_prevalence(point.threshold, fitted, prevalence)) if point.threshold < 1 else point.threshold,
+        threshold=threshold_at(point.threshold, fitted, prevalence),
         sensitivity=point.sensitivity,
         specificity=point.specificity,
         ppv=values.ppv,

@@ -11,7 +11,7 @@ from skin_core.errors import RunError
 from skin_core.evaluation import metrics
 from skin_core.evaluation.bootstrap import resamples_for, with_intervals
 from skin_core.evaluation.operating_point import Rule
-from skin_core.evaluation.prevalence import at_prevalence, checked_prevalence, predictive_values
+from skin_core.evaluation.prevalence import checked_prevalence, predictive_values, threshold_at
 from skin_core.evaluation.scored import UNKNOWN, Scored
 from skin_core.screening.record import OperatingPoint
 from skin_core.screening.thresholds import fitted as fitted_by
@@ -119,12 +119,10 @@ def referral_of(
     found = with_intervals(figures, truth.groups[known], resamples=resamples, seed=seed, shares=shares)
     intervals = {name: Interval.of(entry) for name, entry in found.items()}
     _widen(intervals, prevalence)
-    # A threshold above 1 refers nobody, wherever it is moved.
-    moves = fitted is not None and threshold <= 1
     return Referral(
         prevalence=prevalence,
         threshold=threshold,
-        moved=float(at_prevalence(threshold, fitted, prevalence)) if moves else math.nan,
+        moved=math.nan if fitted is None else threshold_at(threshold, fitted, prevalence),
         n_positive=int(positive.sum()),
         n_negative=int((~positive).sum()),
         **intervals,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from skin_core.errors import ConfigError, RunError
 from skin_core.evaluation.scored import Scored
 from skin_core.models.registry import default_config
 from skin_core.screening.predictions import save_predictions
+from skin_core.screening.record import OperatingPoint
 from skin_core.services import judged, judged_curves, referral, runs
+from skin_core.services.clinic import at_clinic_prevalence
 from skin_core.services.judged import Interval
 from skin_core.training.folder import RunFolder
 
@@ -53,6 +56,15 @@ def test_nobody_missed_is_no_proof_that_nobody_is() -> None:
     found = referral.referral_of(truth(), 0.25, 0.04, resamples=200)
     assert found.sensitivity.value == 1 and found.npv.value == 1
     assert found.npv.low < 1 and math.isnan(found.moved)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.25, 1.0, 1.0000001])
+def test_a_threshold_moves_as_that_of_a_bundle_does(threshold: float) -> None:
+    point = OperatingPoint(threshold=threshold, sensitivity=0.75, specificity=0.5, n_positive=4, n_negative=6)
+    info = SimpleNamespace(name="x", operating_point=point, prevalence=0.4)
+    found = referral.referral_of(truth(), threshold, 0.04, fitted=0.4, resamples=20)
+    assert found.moved == at_clinic_prevalence(info, 0.04).threshold
+    assert (found.moved == threshold) == (threshold in (0.0, 1.0, 1.0000001))
 
 
 @pytest.mark.parametrize("prevalence", [0.0, 1.0, -0.1, math.nan])

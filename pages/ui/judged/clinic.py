@@ -115,7 +115,8 @@ def _moved(found: Judged, at: Referral) -> str:
         else f"The model's risks are for a prevalence of {100 * found.prevalence:.1f} in 100 (validation)."
     )
     moved = ""
-    if not math.isnan(at.moved):
+    # One that refers nobody stays where it is, at any prevalence.
+    if not math.isnan(at.moved) and at.moved != at.threshold:
         moved = f" Its threshold of {at.threshold:.3f} is a risk of {at.moved:.3f} at {100 * at.prevalence:.1f} in 100."
     return (
         f"{assumed}{moved} The formula holds as far as malignant lesions look alike in both places and only their share "
