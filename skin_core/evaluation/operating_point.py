@@ -128,13 +128,6 @@ class FittedPoint:
     chosen: str = ""
 
 
-def fit_threshold(
-    risk: np.ndarray, positive: np.ndarray, *, min_sensitivity: float = MIN_SENSITIVITY
-) -> FittedPoint | None:
-    """`fit_point` by the rule "sensitivity"."""
-    return fit_point(risk, positive, Rule("sensitivity", min_sensitivity))
-
-
 def fit_point(risk: np.ndarray, positive: np.ndarray, rule: Rule) -> FittedPoint | None:
     """The threshold that a rule chooses on these images; risk at or above it means positive.
 

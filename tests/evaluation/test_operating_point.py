@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skin_core.errors import ConfigError
-from skin_core.evaluation.operating_point import PROPOSED, Rule, fit_point, fit_threshold
+from skin_core.evaluation.operating_point import PROPOSED, Rule, fit_point
 
 RISK = np.array([0.9, 0.8, 0.6, 0.2, 0.7, 0.5, 0.1, 0.05])
 POSITIVE = np.array([True, True, True, True, False, False, False, False])
@@ -14,7 +14,7 @@ POSITIVE = np.array([True, True, True, True, False, False, False, False])
 
 def test_threshold_by_hand() -> None:
     # Three of four positives suffice for 0.75: 0.6 is the last, 0.5 the next lower risk.
-    point = fit_threshold(RISK, POSITIVE, min_sensitivity=0.75)
+    point = fit_point(RISK, POSITIVE, Rule("sensitivity", 0.75))
     assert point.threshold == pytest.approx(0.55)
     assert (point.sensitivity, point.specificity) == (0.75, 0.75)
     assert (point.n_positive, point.n_negative) == (4, 4)
@@ -23,7 +23,7 @@ def test_threshold_by_hand() -> None:
 
 def test_threshold_at_95_of_20_lets_one_go() -> None:
     risk = np.linspace(0.05, 1, 20)
-    point = fit_threshold(np.r_[risk, 0.01], np.r_[np.ones(20, bool), False])
+    point = fit_point(np.r_[risk, 0.01], np.r_[np.ones(20, bool), False], Rule())
     assert point.sensitivity == pytest.approx(0.95)
     assert 0.05 < point.threshold < 0.1
 
@@ -121,10 +121,10 @@ def test_neighbouring_numbers_and_constant_risks() -> None:
 def test_no_positive_no_threshold() -> None:
     for rule in PROPOSED:
         assert fit_point(np.array([0.1, 0.2]), np.array([False, False]), rule) is None
-    assert fit_threshold(np.array([0.4]), np.array([True])).specificity is None
+    assert fit_point(np.array([0.4]), np.array([True]), Rule()).specificity is None
     assert fit_point(np.array([0.4]), np.array([True]), Rule("youden")) is None
     with pytest.raises(ValueError, match="NaN"):
-        fit_threshold(np.array([0.4, np.nan]), np.array([True, False]))
+        fit_point(np.array([0.4, np.nan]), np.array([True, False]), Rule())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from skin_core.evaluation.scored import Scored
 from skin_core.paths import runs_dir
 from skin_core.screening.predictions import load_predictions, save_predictions
 from skin_core.services.comparison import compare_runs
-from skin_core.services.curves import curves_of_run
 from skin_core.services.differences import differences_of_runs
 
 
@@ -78,20 +77,6 @@ def test_what_cannot_be_compared_is_told() -> None:
     ):
         with pytest.raises(RunError, match=says):
             compare_runs("one", other)
-
-
-def test_curves_come_from_what_was_kept() -> None:
-    scored = _scored(2.0)
-    _keep("one", scored, np.array([f"i{number}" for number in range(300)]))
-    found = curves_of_run("one", resamples=50)
-    assert (found.n, found.n_positive) == (300, int(scored.labels.sum()))
-    assert found.positives.sum() + found.negatives.sum() == found.reliability.n.sum() == 300
-    assert "150 lesions anew 50 times" in found.intervals
-    area = np.trapezoid(found.roc.y, found.roc.x)
-    assert area == pytest.approx(scored.figures(np.ones((1, 300)))["malignancy_auc"][0], abs=0.01)
-    _keep("bare", replace(scored, risk=None), np.array([f"i{number}" for number in range(300)]))
-    with pytest.raises(RunError, match="no curve"):
-        curves_of_run("bare")
 
 
 def test_guesses_by_different_rules_are_not_compared() -> None:
