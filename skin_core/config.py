@@ -306,14 +306,20 @@ class RunConfig(_Frozen):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(_sentence(error)) from error
+            raise ConfigError(settings_sentence(error, "The run's")) from error
 
 
-def _sentence(error: ValidationError) -> str:
+def settings_sentence(error: ValidationError, whose: str) -> str:
+    """One sentence that names each setting, what was expected and what came.
+
+    Args:
+        error: of the validation.
+        whose: the settings are, as a sentence begins ("The run's").
+    """
     parts = []
     for item in error.errors():
         field = ".".join(str(part) for part in item["loc"]) or "configuration"
         message = item["msg"].removeprefix("Value error, ")
         got = "" if item["type"] in ("missing", "value_error", "extra_forbidden") else f"; got {item['input']!r}"
         parts.append(f"{field}: {message[0].lower() + message[1:]}{got}")
-    return "The run's settings do not work: " + "; ".join(parts) + "."
+    return f"{whose} settings do not work: {'; '.join(parts)}."

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from skin_core.config import RunConfig
+from skin_core.config import RunConfig, settings_sentence
 from skin_core.errors import ConfigError
 from skin_core.models.registry import default_config
 from skin_core.recipes import recipe
@@ -59,10 +59,6 @@ class SearchConfig(BaseModel):
         try:
             config = cls.model_validate(values)
         except ValidationError as error:
-            told = "; ".join(
-                f"{'.'.join(map(str, item['loc']))}: {item['msg'][0].lower()}{item['msg'][1:]}"
-                for item in error.errors()
-            )
-            raise ConfigError(f"The search's settings do not work: {told}.") from error
+            raise ConfigError(settings_sentence(error, "The search's")) from error
         _ = config.dimensions, config.origin  # Both are asked for later, and would be refused then.
         return config

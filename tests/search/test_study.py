@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skin_core.config import RunConfig
+from skin_core.errors import ConfigError
 from skin_core.search.config import SearchConfig
 from skin_core.search.study import Study
 
@@ -14,6 +15,17 @@ SPACE = {"learning_rate": "1e-4:1e-2:log", "batch_size": "16,32,64", "augmentati
 def config(monitor: str = "val_auc", space: dict[str, str] = SPACE, **changes) -> SearchConfig:
     run = RunConfig(data="DATA", family="light_residual", weights="random", monitor=monitor, epochs=9)
     return SearchConfig.parse({"run": run.model_dump(), "space": space, **changes})
+
+
+def test_what_is_wrong_with_a_search_is_told_with_what_came() -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"^The search's settings do not work: run\.epochs: .*; got 'many'; "
+        r"startup_trials: input should be greater than or equal to 1; got 0\.$",
+    ):
+        SearchConfig.parse(
+            {"startup_trials": 0, "run": {"data": "DATA", "family": "light_cnn", "epochs": "many"}, "space": SPACE}
+        )
 
 
 def test_the_first_trial_takes_the_settings_as_they_are() -> None:
