@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_core.errors import BundleError, RunError
+from skin_core.locks import held
 from skin_core.paths import workspace, write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import ensemble, trust
@@ -75,14 +76,23 @@ def evaluate_ensemble(name: str | Path, progress: ProgressCallback = ignore_prog
 
     Raises:
         BundleError: if it is no ensemble, cannot be loaded, or a member's run is not here.
-        RunError: if the runs have no test split in common.
+        RunError: if the runs have no test split in common, or another process is evaluating it.
         LeakError: if a member was trained on all of it.
     """
     info = read_info(name)
     if info.ensemble is None:
         raise BundleError(f"Bundle '{info.name}' is no ensemble; evaluate its run, or use evaluate-bundle on a set.")
-    bundle = Bundle.load(name)
     record = workspace() / "ensembles" / f"{_networks(info)}.json"
+    record.parent.mkdir(exist_ok=True)
+    # One look at a time, as of a run; the figures are written into the bundle once, too.
+    with held(record.with_suffix(".lock"), f"Ensemble '{info.name}' is being evaluated", RunError):
+        return _evaluated(name, record, progress)
+
+
+def _evaluated(name: str | Path, record: Path, progress: ProgressCallback) -> Evaluated:
+    # Read anew: whoever held the lock before may have written its figures into the bundle.
+    bundle = Bundle.load(name)
+    info = bundle.info
     earlier = earlier_look(record)
     if earlier.get("fitted") == _fitted(info):
         result = earlier

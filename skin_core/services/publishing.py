@@ -14,6 +14,7 @@ from typing import Any
 from skin_core.errors import LeakError, RunError
 from skin_core.evaluation.class_rule import with_present_names
 from skin_core.evaluation.operating_point import Rule
+from skin_core.locks import held
 from skin_core.paths import write_text
 from skin_core.progress import Progress, ProgressCallback, ignore_progress
 from skin_core.screening import publish as bundles
@@ -54,13 +55,19 @@ def evaluate_run(
         ``{"n", "metrics": {name: {"value", "low", "high"}}, "notes": [...], ...}``; None where undefined.
 
     Raises:
-        RunError: if there is no such run, or it has no model yet, or it is at work.
+        RunError: if there is no such run, or it has no model yet, or it is at work or being evaluated.
         LeakError: if every test picture was seen in training.
         BundleError: if the run's model cannot be exported, or its heat maps cannot be checked.
         WorkspaceError: if the record of earlier looks cannot be read.
     """
-    view = store.view(run_id)
     folder = RunFolder.of(run_id)
+    # One look at a time: two that read the count together would both look, and count as one.
+    with held(folder.evaluating, f"Run {run_id} is being evaluated", RunError):
+        return _evaluated(run_id, folder, Variant(engine, prune, views), progress)
+
+
+def _evaluated(run_id: str, folder: RunFolder, variant: Variant, progress: ProgressCallback) -> Evaluated:
+    view = store.view(run_id)
     if view.config.folds:
         raise RunError(instead_of_cross_validated(run_id, view.config.folds))
     if view.at_work:
@@ -68,7 +75,7 @@ def evaluate_run(
     if view.best_epoch is None or not folder.model.is_file():
         raise RunError(f"Run {run_id} has no finished epoch yet, so there is nothing to evaluate.")
     earlier = earlier_look(folder.evaluation)
-    made = draft(folder, progress, Variant(engine, prune, views))
+    made = draft(folder, progress, variant)
     if earlier.get("model") == made.key:
         return earlier | {"metrics": with_present_names(earlier["metrics"])}
 

@@ -117,6 +117,7 @@ class RunFolder:
     # Validation of the runs that this one builds on: it chose their epoch, so it is no test of what came of it.
     signatures_before = _Named("signatures_before.npz")
     evaluation = _Named("evaluation.json")
+    evaluating = _Named(".evaluating.lock")
     test_predictions = _Named("predictions_test.npz")
     checkpoints = _Named("checkpoint")
     model = _Named("model.keras")

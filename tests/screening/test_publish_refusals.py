@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,34 @@ def test_a_second_look_is_not_told_as_the_first(folder: RunFolder) -> None:
         ):
             publishing.evaluate_run(folder.run_id)
         assert folder.evaluation.read_text() == damaged
+
+
+EVALUATES = """
+import json, sys
+from skin_core import locks
+from skin_core.services import publishing
+locks.PATIENCE_SECONDS = 800
+print("ready", flush=True)
+sys.stdin.readline()
+seen = []
+found = publishing.evaluate_run(sys.argv[1], lambda progress: seen.append(progress.what))
+print(json.dumps({"found": found, "looked": "Looking at the test pictures" in seen}))
+"""
+
+
+def test_two_that_evaluate_at_once_are_one_look(folder: RunFolder) -> None:
+    folder.evaluation.unlink()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", EVALUATES, folder.run_id], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [json.loads(process.communicate()[0]) for process in both]
+    assert sorted(one["looked"] for one in told) == [False, True]
+    assert told[0]["found"] == told[1]["found"] == json.loads(folder.evaluation.read_text())
+    assert told[0]["found"]["count"] == 1
 
 
 def test_no_file_of_the_set_is_named_in_the_bundle(folder: RunFolder) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from published import DATA, NAME, REPOSITORY, known_pictures, workspace_of
 
+from skin_core import locks
 from skin_core.errors import BundleError, LeakError, RunError
 from skin_core.evaluation.calibration import calibrated
 from skin_core.imaging.decode import to_input
@@ -154,7 +155,18 @@ def test_pictures_that_a_member_was_trained_on_are_no_validation(run_id: str, ho
         common_validation(other, _silent)
 
 
-def test_the_common_test_split_is_read_once_and_counted(run_id: str, home: Path) -> None:
+HOLDS = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_common_test_split_is_read_once_and_counted(
+    run_id: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from skin_core.screening.predictions import load_predictions
 
     split = _split(home, run_id)
@@ -171,6 +183,13 @@ def test_the_common_test_split_is_read_once_and_counted(run_id: str, home: Path)
     assert set(ids) == locked
     assert np.mean(kept.probabilities.argmax(axis=1) == kept.labels) == first["metrics"]["accuracy"]["value"]
     assert ensembles.evaluate_ensemble(BOTH) == first
+    command = [sys.executable, "-c", HOLDS, str(record.with_suffix(".lock"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with monkeypatch.context() as patch, pytest.raises(RunError, match=f"'{BOTH}' is being evaluated by another"):
+            patch.setattr(locks, "PATIENCE_SECONDS", 0.1)
+            ensembles.evaluate_ensemble(BOTH)
+        other.communicate()
     # Fitted anew it is another predictor, and another look.
     record.write_text(json.dumps({**first, "fitted": "before"}))
     again = ensembles.evaluate_ensemble(BOTH)
