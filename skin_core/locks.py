@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from skin_core.errors import SkinCoreError
 
 # What is done under such a lock takes a moment, on a slow disk some seconds.
@@ -23,6 +21,9 @@ def held(path: Path, busy: str, error: type[SkinCoreError]) -> Iterator[None]:
         busy: says what another process does that holds it, as a sentence begins ("Run 7 is being evaluated").
         error: raised where that process has not let go of it after `PATIENCE_SECONDS`.
     """
+    # A tenth of a second to load, which pages that lock nothing must not wait for.
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path)
     try:
         lock.acquire(timeout=PATIENCE_SECONDS)
