@@ -21,7 +21,7 @@ def held(path: Path, busy: str, error: type[SkinCoreError]) -> Iterator[None]:
         busy: says what another process does that holds it, as a sentence begins ("Run 7 is being evaluated").
         error: raised where that process has not let go of it after `PATIENCE_SECONDS`.
     """
-    # A tenth of a second to load, which pages that lock nothing must not wait for.
+    # Slow to load, and pages that lock nothing must not wait for it.
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
