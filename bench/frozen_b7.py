@@ -24,7 +24,7 @@ from skin_core.training import queue
 
 _VIEWS = 2
 # A quick run takes the smaller of the families that freeze a backbone under one sigmoid, on the same way.
-_FAMILY, _SMALL = "efficientnet_b7", "tbp_fusion"
+_FAMILY, _SMALL = "efficientnet_b7", "mobilenet_v2"
 
 
 def run(quick: bool) -> Report:
