@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.harness import Finished, Ratio, Report, ratio, whole_process
 from bench.images import drawn_set, real_set
-from skin_core.config import Augmentation
+from skin_core.augmentation import Augmentation
 from skin_core.errors import WeightsError
 from skin_core.models.families.mobilenet_v2 import IMAGENET
 from skin_core.models.registry import default_config, family

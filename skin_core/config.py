@@ -4,66 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from skin_core.answers import gives_away
+from skin_core.augmentation import Augmentation
 from skin_core.errors import ConfigError
+from skin_core.settings import Settings, settings_sentence
 
 RiskLevel = Literal["benign", "premalignant", "malignant"]
 
 
-class _Frozen(BaseModel):
-    # JSON has no infinity: it is written as null, and the run could not be read back.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Augmentation(_Frozen):
-    """Random changes to training images; all off at 0 or False."""
-
-    flip: Literal["none", "horizontal", "vertical", "both"] = Field("none", description="Mirror images at random")
-    rotation: float = Field(0.0, ge=0, le=0.5, description="Largest rotation, as a share of a full turn")
-    zoom: float = Field(0.0, ge=0, lt=1, description="Largest zoom in or out, as a share")
-    brightness: float = Field(0.0, ge=0, le=1, description="Largest change of brightness, as a share of the range")
-    contrast: float = Field(0.0, ge=0, lt=1, description="Largest change of contrast, as a share")
-    aspect: float = Field(0.0, ge=0, le=1, description="Largest stretch of one side against the other, as a share")
-    shift: float = Field(0.0, ge=0, le=0.5, description="Largest shift either way, as a share of the side")
-    color: float = Field(
-        0.0, ge=0, le=1, description="Other light: white balance, color and gamma change by up to this share"
-    )
-    sharpness: float = Field(0.0, ge=0, le=1, description="Blurred or sharpened by up to this; 1 is very much")
-    resolution: float = Field(0.0, ge=0, le=1, description="Half the images lose resolution, by up to this")
-    compression: float = Field(0.0, ge=0, le=1, description="Half the images are compressed as JPEG, by up to this")
-    vignette: float = Field(0.0, ge=0, le=1, description="Probability of dark corners, as dermatoscopes have them")
-    hair: float = Field(0.0, ge=0, le=1, description="Probability of drawn hair")
-    marks: float = Field(0.0, ge=0, le=1, description="Probability of a drawn ruler")
-    erasing: float = Field(
-        0.0, ge=0, le=1, description="Probability that a random rectangle is erased (RandomErasing, Cutout)"
-    )
-    mixup: float = Field(0.0, ge=0, le=2, description="MixUp alpha; 0 is off")
-    cutmix: float = Field(0.0, ge=0, le=2, description="CutMix alpha; 0 is off")
-    rand_augment: int = Field(
-        0, ge=0, le=4, description="RandAugment: so many randomly picked changes an image, besides those above"
-    )
-    rand_magnitude: float = Field(
-        0.0, ge=0, le=1, description="Strength of RandAugment's changes; 0.3 is moderate, 1 is very much"
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Augmentation:
-        if self.rand_augment and not self.rand_magnitude:
-            raise ValueError(
-                f"rand_augment={self.rand_augment} picks changes whose strength is 0; set rand_magnitude above 0 (0.3 is "
-                "moderate), or rand_augment to 0"
-            )
-        return self
-
-    @property
-    def active(self) -> bool:
-        """Whether any change is on."""
-        return self != Augmentation()
-
-
-class RunConfig(_Frozen):
+class RunConfig(Settings):
     """A training run. Field order is form order; ``json_schema_extra={"folded": True}`` marks the rarely needed."""
 
     # What
@@ -307,19 +258,3 @@ class RunConfig(_Frozen):
             return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigError(settings_sentence(error, "The run's")) from error
-
-
-def settings_sentence(error: ValidationError, whose: str) -> str:
-    """One sentence that names each setting, what was expected and what came.
-
-    Args:
-        error: of the validation.
-        whose: the settings are, as a sentence begins ("The run's").
-    """
-    parts = []
-    for item in error.errors():
-        field = ".".join(str(part) for part in item["loc"]) or "configuration"
-        message = item["msg"].removeprefix("Value error, ")
-        got = "" if item["type"] in ("missing", "value_error", "extra_forbidden") else f"; got {item['input']!r}"
-        parts.append(f"{field}: {message[0].lower() + message[1:]}{got}")
-    return f"{whose} settings do not work: {'; '.join(parts)}."

@@ -18,6 +18,8 @@ LAYERS = {
     "answers": 0,
     "arrays": 0,
     "locks": 0,
+    "settings": 0,
+    "augmentation": 0,
     "config": 0,
     "overrides": 0,
     "imaging": 1,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skin_core.config import Augmentation
+from skin_core.augmentation import Augmentation
 
 # What an added copy of ``balance=augment`` gets at the least, so that it is no exact copy.
 COPY_CHANGES = Augmentation(flip="horizontal", rotation=0.1, zoom=0.1)

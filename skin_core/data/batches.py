@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from skin_core.config import Augmentation
+from skin_core.augmentation import Augmentation
 from skin_core.data.augment import epoch_draws, parameters, view_draws
 from skin_core.data.mixing import mixed, mixing
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skin_core.config import Augmentation
+from skin_core.augmentation import Augmentation
 
 # Keeps this draw apart from those of the changes, which share seed and epoch.
 _MIX_STREAM = 23

@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from skin_core.config import RunConfig, settings_sentence
+from skin_core.config import RunConfig
 from skin_core.errors import ConfigError
 from skin_core.models.registry import default_config
 from skin_core.recipes import recipe
 from skin_core.search.space import Dimension, dimensions
+from skin_core.settings import settings_sentence
 
 Pruner = Literal["median", "hyperband", "none"]
 

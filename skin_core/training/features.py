@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skin_core.config import Augmentation, RunConfig
+from skin_core.augmentation import Augmentation
+from skin_core.config import RunConfig
 from skin_core.data.augment import COPY_CHANGES
 from skin_core.data.batches import Pixels, view_batches
 from skin_core.errors import WorkspaceError

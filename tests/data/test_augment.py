@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skin_core.config import Augmentation, RunConfig
+from skin_core.augmentation import Augmentation
+from skin_core.config import RunConfig
 from skin_core.data.augment import (
     _DRAWS,
     _PICKED,

@@ -10,7 +10,8 @@ from handmade_bundle import SIZE
 from PIL import Image
 from test_screen_image import strangers
 
-from skin_core.config import Augmentation, RunConfig
+from skin_core.augmentation import Augmentation
+from skin_core.config import RunConfig
 from skin_core.data.augment import epoch_draws, parameters
 from skin_core.data.changes import changed
 from skin_core.imaging.decode import fit
