@@ -12,14 +12,13 @@ from pages.ui.errors import show_error, showing_errors
 from pages.ui.live_view import live_view
 from pages.ui.run_choice import choose_what
 from pages.ui.run_form import run_form
+from pages.ui.run_start import WATCH_NEXT
 from pages.ui.run_status import choice_words
 from pages.ui.words import count, duration, plain
 from skin_core.config import RunConfig
 from skin_core.errors import SkinCoreError
 from skin_core.services import estimates, runs
 from skin_core.services.overview import Overview
-
-_WATCH_NEXT = "watch_next"
 
 
 def main() -> None:
@@ -39,8 +38,8 @@ def watched_runs() -> list[str]:
     """The runs to show: those in the address, so that a reload and a second browser show the same; else the live ones."""
     listed = runs.list_runs()
     titles = choice_words(listed)
-    if _WATCH_NEXT in st.session_state:
-        st.session_state["watched"] = st.session_state.pop(_WATCH_NEXT)
+    if WATCH_NEXT in st.session_state:
+        st.session_state["watched"] = st.session_state.pop(WATCH_NEXT)
     elif "watched" not in st.session_state:
         asked = st.query_params.get_all("run")
         for run_id in asked:
@@ -88,7 +87,7 @@ def new_run() -> None:
     trainable = len(counts.classes) >= 2
     if st.button("Start", icon=":material/play_arrow:", type="primary", key="start_run", disabled=not trainable):
         with showing_errors():
-            st.session_state[_WATCH_NEXT] = [runs.start_run(config, recipe=chosen.recipe)]
+            st.session_state[WATCH_NEXT] = [runs.start_run(config, recipe=chosen.recipe)]
             st.rerun()
 
 

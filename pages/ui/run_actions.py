@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.errors import show_error, showing_errors
+from pages.ui.errors import show_error
 from pages.ui.jobs import running, show_job
 from pages.ui.operating_rule import choose_rule
+from pages.ui.run_start import start_and_watch
 from pages.ui.views import choose_views
 from pages.ui.words import plain
 from skin_core.errors import BundleError
 from skin_core.screening.bundle import check_name
 from skin_core.screening.variant import ENGINES
-from skin_core.services import background, judged, runs
+from skin_core.services import background, judged
 from skin_core.services.runs import RunView
 
 
@@ -24,11 +25,7 @@ def _instead(run: RunView) -> None:
         icon=":material/info:",
     )
     if st.button("Train it with these settings", icon=":material/play_arrow:", key="train_final", disabled=run.at_work):
-        with showing_errors():
-            started = runs.start_run(run.config.model_copy(update={"folds": 0}))
-            # The Train page reads the address only if it was not opened before.
-            st.session_state["watch_next"] = [started]
-            st.switch_page("pages/3_Train.py")
+        start_and_watch(run.config.model_copy(update={"folds": 0}))
 
 
 def publication(run: RunView) -> None:

@@ -120,9 +120,8 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         return st.selectbox(label, options, options.index(value), format_func=_option, key=key, help=told)
     if field.annotation is bool:
         return st.toggle(label, value, key=key, help=told)
-    if field.annotation is int or int in get_args(
-        field.annotation
-    ):  # Where a number may be missing, the box may be empty.
+    # Where a whole number may be missing, the box may be empty.
+    if int in (field.annotation, *get_args(field.annotation)):
         low, high = _bounds(field, margin=1)
         return st.number_input(label, low, high, value, step=1, key=key, help=told)
     if field.annotation is float:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.ui.errors import show_error, showing_errors
+from pages.ui.errors import show_error
 from pages.ui.progress import show_progress
+from pages.ui.run_start import start_and_watch
 from pages.ui.run_status import metric_words, status_word
 from pages.ui.search.charts import curves_chart, history_chart, importance_chart, parallel_chart
 from pages.ui.search.words import setting_words, trial_word, value_words
@@ -17,7 +18,7 @@ from pages.ui.words import count, duration, figure, plain
 from skin_core.errors import SearchError
 from skin_core.models.registry import family
 from skin_core.recipes import all_recipes
-from skin_core.services import runs, searches
+from skin_core.services import searches
 from skin_core.services.searches import SearchView, Trial
 
 EVERY_SECONDS = 1.5
@@ -186,11 +187,7 @@ def _train(search: SearchView, best: Trial) -> None:
         pressed = st.button("Start the run", icon=":material/play_arrow:", key="train_best")
     if pressed:
         title = f"{search.name}, settings of trial {best.number}"
-        with showing_errors():
-            started = runs.start_run(config.model_copy(update={"epochs": int(epochs), "title": title}))
-            # The Train page reads the address only if it was not opened before.
-            st.session_state["watch_next"] = [started]
-            st.switch_page("pages/3_Train.py")
+        start_and_watch(config.model_copy(update={"epochs": int(epochs), "title": title}))
     st.markdown("The same as a command, with the trials' epochs:")
     st.code(searches.train_command(search, best), language="bash", wrap_lines=True)
 
